@@ -1,0 +1,107 @@
+"""What a user gets back: what was witnessed, what was proved and on what it rests, what is unknown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .guarantee import Guarantee
+from .ledger import Ledger
+
+STATUS = ("optimal", "infeasible", "bracketed", "witnessed", "unknown", "sat", "unsat", "timeout")
+BASIS = ("certificate", "enumeration", "solver-word", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """``value``, ``lower``, ``upper`` are in the source's sense: always lower <= optimum <= upper.
+
+    ``value``: objective of the witness, re-evaluated on the source (None without one). ``witness``: variable -> numbers
+    (nested lists in the variable's shape). ``basis``: what ``status`` rests on. ``claimed_bound``: a solver's own bound,
+    never part of a proof. ``arithmetic`` (networks): in which arithmetic the witness holds, both, float32-only or
+    real-only. ``sources``: files read, with sha256. ``detail``: what a verdict rests on, case by case.
+    """
+
+    status: str
+    basis: str = "none"
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    claimed_bound: float | None = None
+    witness: Mapping[str, Any] | None = None
+    certificate: Mapping[str, Any] | None = None
+    arithmetic: str | None = None
+    guarantee: Guarantee = field(default_factory=Guarantee)
+    ledger: Ledger = ()
+    detail: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    solver: str = ""
+    seed: int | None = None
+    time_limited: bool = False
+    claim: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0 for an answer, 3 for unknown or timeout (DESIGN section 8)."""
+        return 3 if self.status in ("unknown", "timeout") else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, numbers in full precision; infinities as text."""
+        found = {name: plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        found["guarantee"] = {**vars(self.guarantee), "row_error": dict(self.guarantee.row_error)}
+        found["guarantee"] = plain(found["guarantee"])
+        found["ledger"] = [vars(note) for note in self.ledger]
+        return found
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, file: str = "answer") -> Answer:
+        """Read back what :meth:`to_json` wrote. Raises :class:`InputError` on anything else."""
+        from .ledger import Note
+
+        try:
+            data = json.loads(text)
+            guarantee = Guarantee(**{k: number_back(v) for k, v in data.pop("guarantee").items()})
+            notes = tuple(Note(**note) for note in data.pop("ledger"))
+            fields = {key: number_back(value) for key, value in data.items()}
+            fields["detail"] = tuple(fields.get("detail", ()))
+            answer = cls(guarantee=guarantee, ledger=notes, **fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{file}: not an answer file ({error})", hint="write it with --json") from error
+        if answer.status not in STATUS or answer.basis not in BASIS:
+            raise InputError(f"{file}: unknown status {answer.status!r} or basis {answer.basis!r}")
+        return answer
+
+    def with_fields(self, **changes: Any) -> Answer:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready data from numpy and tuples."""
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def number_back(value: Any) -> Any:
+    """Infinities back from text."""
+    return float(value) if value in ("inf", "-inf", "nan") else value

@@ -1,0 +1,342 @@
+"""Expressions over whole tensors of variables: what :class:`~isinglass.ir.builder.Builder` hands out.
+
+An expression of shape S is a vector of prod(S) polynomials: a constant, linear operators by block, and polynomial
+terms. Everything is array arithmetic; nothing here is made per scalar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .affine import Affine
+from .errors import InputError
+from .operator import Operator, as_operator
+from .operators.csr import Csr
+from .operators.dense import Dense
+from .operators.gather import Gather
+from .operators.identity import Identity
+from .term import Term
+from .terms.bilinear import Bilinear
+from .terms.linear import Linear
+from .terms.monomials import Monomials
+from .types import FloatArray, IntArray
+
+Number = float | int | FloatArray | np.generic
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """``affine`` has prod(shape) rows; ``terms`` are vectors of as many polynomials."""
+
+    shape: tuple[int, ...]
+    affine: Affine
+    terms: tuple[Term, ...] = ()
+
+    __array_ufunc__ = None  # numpy arrays defer to our reflected operators
+    __hash__ = None  # type: ignore[assignment]  # comparisons build rows
+
+    # -- shape ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        return self.affine.size
+
+    @property
+    def degree(self) -> int:
+        return max([term.degree for term in self.terms], default=1 if self.affine.parts else 0)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a scalar expression has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def pick(self, index: IntArray) -> Expression:
+        """Elements by flat index; the result has the index's shape."""
+        flat = np.asarray(index, dtype=np.int64).ravel()
+        terms = tuple(pick_rows(term, flat) for term in self.terms)
+        return Expression(np.shape(index), self.affine.rows(flat), terms)
+
+    def __getitem__(self, key: Any) -> Expression:
+        try:
+            return self.pick(np.arange(self.size).reshape(self.shape)[key])
+        except IndexError as error:
+            raise InputError(f"index {key!r} does not fit shape {self.shape}: {error}") from None
+
+    def reshape(self, *shape: int | tuple[int, ...]) -> Expression:
+        return Expression(np.empty(self.shape, np.bool_).reshape(*shape).shape, self.affine, self.terms)
+
+    @property
+    def T(self) -> Expression:  # noqa: N802 - numpy's name
+        return self.pick(np.arange(self.size).reshape(self.shape).T)
+
+    def broadcast(self, shape: tuple[int, ...]) -> Expression:
+        if shape == self.shape:
+            return self
+        return self.pick(np.broadcast_to(np.arange(self.size).reshape(self.shape), shape))
+
+    # -- sums and multiples -----------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Expression | Number) -> Expression:
+        other = lift(other)
+        shape = joint_shape(self.shape, other.shape, "add")
+        left, right = self.broadcast(shape), other.broadcast(shape)
+        return Expression(shape, left.affine.plus(right.affine), left.terms + right.terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Expression:
+        return self * -1.0
+
+    def __sub__(self, other: Expression | Number) -> Expression:
+        return self + (-lift(other))
+
+    def __rsub__(self, other: Number) -> Expression:
+        return lift(other) + (-self)
+
+    def __mul__(self, other: Expression | Number) -> Expression:
+        if isinstance(other, Expression):
+            return multiply(self, other)
+        factor = as_numbers(other)
+        shape = joint_shape(self.shape, factor.shape, "multiply")
+        left = self.broadcast(shape)
+        scale: FloatArray | float = float(factor) if factor.ndim == 0 else np.broadcast_to(factor, shape).ravel()
+        return Expression(shape, left.affine.scaled(scale), tuple(scale_term(term, scale) for term in left.terms))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Number) -> Expression:
+        return self * (1.0 / as_numbers(other))
+
+    def __pow__(self, power: int) -> Expression:
+        if not isinstance(power, int) or power < 0:
+            raise InputError(f"power {power!r} is not a whole number >= 0")
+        result = lift(np.ones(self.shape))
+        for _ in range(power):
+            result = self if result.degree == 0 else multiply(result, self)
+        return result
+
+    def sum(self, axis: int | None = None) -> Expression:
+        """Over all elements, or over one axis."""
+        cells = np.arange(self.size).reshape(self.shape)
+        if axis is None:
+            target, shape = np.zeros(self.size, np.int64), ()
+        else:
+            moved = np.moveaxis(cells, axis, -1)
+            shape = moved.shape[:-1]
+            target = np.empty(self.size, np.int64)
+            target[moved.reshape(-1)] = np.repeat(np.arange(int(np.prod(shape, dtype=np.int64))), moved.shape[-1])
+        return self._combine(adding(target, shape), shape)
+
+    def __matmul__(self, other: Any) -> Expression:
+        return matmul(self, other) if isinstance(other, Expression) else times_matrix(self, other, left=False)
+
+    def __rmatmul__(self, other: Any) -> Expression:
+        return times_matrix(self, other, left=True)
+
+    def _combine(self, operator: Operator, shape: tuple[int, ...]) -> Expression:
+        """The linear combinations ``operator`` of the elements."""
+        offset = operator.apply(self.affine.offset[None])[0]
+        parts = {name: operator.after(part) for name, part in self.affine.parts.items()}
+        terms = tuple(combine_term(operator, term) for term in self.terms)
+        return Expression(shape, Affine(offset, parts), terms)
+
+    # -- rows -------------------------------------------------------------------------------------------------------------
+
+    def __le__(self, other: Expression | Number) -> Constraint:
+        return Constraint(self - other, "<=")
+
+    def __ge__(self, other: Expression | Number) -> Constraint:
+        return Constraint(lift(other) - self, "<=")
+
+    def __eq__(self, other: Expression | Number) -> Constraint:  # type: ignore[override]
+        return Constraint(self - other, "==")
+
+    def __ne__(self, other: object) -> bool:
+        raise InputError("!= is not a linear row", hint="use two guarded rows, or a penalty")
+
+    def __bool__(self) -> bool:
+        raise InputError("an expression has no truth value", hint="use b.add(name, row) for each row")
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """``expression (== or <=) 0`` elementwise."""
+
+    expression: Expression
+    sense: str
+    guard: tuple[Expression, int] | None = field(default=None)
+
+    def when(self, binary: Expression, value: int = 1) -> Constraint:
+        """Binding only where ``binary`` (an element or as many elements as rows) has ``value``."""
+        return Constraint(self.expression, self.sense, (binary, value))
+
+    def __bool__(self) -> bool:
+        raise InputError("chained comparisons lose a row", hint="write two rows: b.add('low', 0 <= x); b.add('high', x <= 9)")
+
+
+def as_numbers(value: Any) -> FloatArray:
+    """A float64 array; an :class:`InputError` for what is not numbers, or not finite."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"not numbers: {value!r}") from None
+    if not np.isfinite(array).all():
+        raise InputError("a coefficient is NaN or infinite", code="not-finite", hint="clean the data before building the model")
+    return array
+
+
+def lift(value: Expression | Number) -> Expression:
+    """A constant expression from numbers."""
+    if isinstance(value, Expression):
+        return value
+    array = as_numbers(value)
+    return Expression(array.shape, Affine(array.ravel().copy()))
+
+
+def joint_shape(first: tuple[int, ...], second: tuple[int, ...], what: str) -> tuple[int, ...]:
+    """numpy's broadcast of two shapes."""
+    try:
+        return np.broadcast_shapes(first, second)
+    except ValueError:
+        raise InputError(f"cannot {what} shapes {first} and {second}") from None
+
+
+def adding(target: IntArray, shape: tuple[int, ...]) -> Operator:
+    """The operator that adds element j into element target[j]."""
+    from .operators.code import Code
+
+    height = int(np.prod(shape, dtype=np.int64))
+    if height == 1:
+        return Dense(np.ones((1, len(target))))
+    return Code(target, np.ones(len(target)), height)
+
+
+def pick_rows(term: Term, index: IntArray) -> Term:
+    if isinstance(term, Linear):
+        return Linear(term.variable, term.operator.rows(index))
+    if term.size == 1 and len(index) == 1:
+        return term
+    selection = Csr.of(Gather(index, np.ones(len(index)), term.size).to_csr())
+    return combine_term(selection, term)
+
+
+def scale_term(term: Term, factor: FloatArray | float) -> Term:
+    match term:
+        case Linear():
+            return Linear(term.variable, term.operator.scaled(factor))
+        case Bilinear():
+            return Bilinear(term.left, term.right, term.operator.scaled(float(np.ravel(factor)[0])))
+    return term.monomials().scaled_rows(np.broadcast_to(factor, (term.size,)))  # type: ignore[attr-defined, no-any-return]
+
+
+def combine_term(operator: Operator, term: Term) -> Term:
+    """Linear combinations of a vector of polynomials."""
+    if operator.shape == (1, 1):
+        return scale_term(term, float(operator.to_dense()[0, 0]))
+    if isinstance(term, Linear):
+        return Linear(term.variable, operator.after(term.operator))
+    old = term.monomials()
+    assert isinstance(old, Monomials)
+    columns = operator.to_csr().tocsc()
+    counts = np.diff(columns.indptr)[old.row]
+    starts = columns.indptr[old.row].astype(np.int64)
+    entry = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    source = np.repeat(np.arange(len(old.row)), counts)
+    row = columns.indices[entry].astype(np.int64)
+    coefficient = old.coefficient[source] * columns.data[entry]
+    return Monomials(operator.shape[0], old.names, row, old.which[source], old.index[source], coefficient).tidy()
+
+
+def as_monomials(expression: Expression) -> Monomials:
+    """All of an expression, constants included, as explicit monomials."""
+    parts = [Linear(name, operator).monomials() for name, operator in expression.affine.parts.items()]
+    parts += [term.monomials() for term in expression.terms]  # type: ignore[misc]
+    none = np.zeros((0, 1), np.int64)
+    empty = Monomials(expression.size, (), none[:, 0], none, none, np.zeros(0))
+    return Monomials.join([*parts, empty]).plus_constant(expression.affine.offset)
+
+
+def multiply(left: Expression, right: Expression) -> Expression:
+    """Elementwise product of two expressions."""
+    if right.degree == 0:
+        return left * right.affine.offset.reshape(right.shape)
+    if left.degree == 0:
+        return right * left.affine.offset.reshape(left.shape)
+    shape = joint_shape(left.shape, right.shape, "multiply")
+    product = as_monomials(left.broadcast(shape)).times(as_monomials(right.broadcast(shape)))
+    return from_monomials(product, shape)
+
+
+def from_monomials(product: Monomials, shape: tuple[int, ...]) -> Expression:
+    """Constants and linear monomials split off into the affine part."""
+    count = (product.which >= 0).sum(axis=1)
+    offset = np.bincount(product.row[count == 0], product.coefficient[count == 0], product.rows)
+    higher = product.take(count >= 2)
+    terms: tuple[Term, ...] = (higher,) if len(higher.row) else ()
+    linear = product.take(count == 1)
+    if len(linear.row):  # single factors stay monomials: block sizes are not known here
+        terms += (linear,)
+    return Expression(shape, Affine(offset), terms)
+
+
+def times_matrix(expression: Expression, matrix: Any, left: bool) -> Expression:
+    """``matrix @ expression`` (left) or ``expression @ matrix`` for constant vectors and matrices."""
+    from scipy import sparse
+
+    given = matrix if sparse.issparse(matrix) else as_numbers(matrix)
+    if given.ndim not in (1, 2) or len(expression.shape) not in (1, 2):
+        raise InputError(f"@ needs vectors or matrices, not shapes {given.shape} and {expression.shape}")
+    inner = given.shape[-1 if left else 0]
+    own = expression.shape[0 if left else -1]
+    if inner != own:
+        sides = (given.shape, expression.shape) if left else (expression.shape, given.shape)
+        raise InputError(f"@ does not fit shapes {sides[0]} and {sides[1]}")
+    table = given if given.ndim == 2 else given.reshape((1, -1) if left else (-1, 1))
+    operator = as_operator(table if left else table.T)
+    outer = () if given.ndim == 1 else (operator.shape[0],)
+    if len(expression.shape) == 1:
+        return expression._combine(operator, outer)
+    eye = sparse.eye_array(expression.shape[1 if left else 0])
+    if left:
+        big = as_operator(sparse.kron(operator.to_csr(), eye, format="csr"))
+        return expression._combine(big, (*outer, expression.shape[1]))
+    big = as_operator(sparse.kron(eye, operator.to_csr(), format="csr"))
+    return expression._combine(big, (expression.shape[0], *outer))
+
+
+def matmul(left: Expression, right: Expression) -> Expression:
+    """Product of two expressions: vector @ vector as one structured quadratic form, otherwise sums of products."""
+    if len(left.shape) == len(right.shape) == 1 and left.shape == right.shape:
+        if left.terms or right.terms:
+            return multiply(left, right).sum()
+        return inner_product(left.affine, right.affine)
+    if len(left.shape) == 2 and len(right.shape) in (1, 2) and left.shape[1] == right.shape[0]:
+        columns = right if len(right.shape) == 2 else right.reshape(right.shape[0], 1)
+        product = multiply(left.reshape(*left.shape, 1), columns.reshape(1, *columns.shape)).sum(axis=1)
+        return product if len(right.shape) == 2 else product.reshape(left.shape[0])
+    if len(left.shape) == 1 and len(right.shape) == 2 and left.shape[0] == right.shape[0]:
+        return matmul(right.T, left)
+    raise InputError(f"@ does not fit shapes {left.shape} and {right.shape}")
+
+
+def inner_product(left: Affine, right: Affine) -> Expression:
+    """sum_i (A x + a)_i (B y + b)_i without forming the products one by one."""
+    terms: list[Term] = []
+    for first, outer in left.parts.items():
+        for second, inner in right.parts.items():
+            form = inner if isinstance(outer, Identity) and outer.factor == 1.0 else outer.transpose().after(inner)
+            terms.append(Bilinear(first, second, form))
+    parts: Mapping[str, Operator] = {}
+    linear = Affine(np.array([left.offset @ right.offset]), parts)
+    for side, weights in ((left, right.offset), (right, left.offset)):
+        if weights.any():
+            pieces = {name: as_operator(operator.adjoint(weights[None])) for name, operator in side.parts.items()}
+            linear = linear.plus(Affine(np.zeros(1), pieces))
+    return Expression((), linear, tuple(terms))

@@ -1,0 +1,35 @@
+"""What every function file in ``ir/functions/`` supplies: the base class of elementwise functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .types import FloatArray
+
+
+class Function:
+    """y[k] = f(a[0][k], ..., a[arity - 1][k]). Frozen dataclasses; fields are the attributes.
+
+    ``onnx`` lists the operator names that a network reader maps to this function.
+    """
+
+    onnx: tuple[str, ...] = ()
+    discrete = False
+    """True where integer arguments give integer values, so that results must match exactly."""
+
+    def arity(self, given: int) -> bool:
+        """Whether this number of arguments is accepted."""
+        return given == 1
+
+    def value(self, args: list[FloatArray]) -> FloatArray:
+        """Elementwise value; each argument [B, k], result [B, k]."""
+        raise NotImplementedError
+
+    def vjp(self, args: list[FloatArray], seed: FloatArray) -> list[FloatArray]:
+        """Seed times the derivative by each argument, each [B, k] (a subgradient at kinks)."""
+        raise NotImplementedError
+
+    def interval(self, lower: list[FloatArray], upper: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Bounds of the value over boxes, each [..., k]. The default serves monotone functions of one argument."""
+        with np.errstate(invalid="ignore"):
+            return self.value([lower[0]]), self.value([upper[0]])

@@ -1,0 +1,58 @@
+"""One entry per column: x[owner[j]] += weight[j] * b[j].
+
+Every bit encoding (log, bounded, unary, one-hot, domain-wall) is of this form, and so is writing the free part of a
+block back into the whole (weights one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ..operator import ENTRY_LIMIT, Operator
+from ..types import FloatArray, IntArray
+from .identity import Identity
+
+
+@dataclass(frozen=True, eq=False)
+class Code(Operator):
+    """``owner`` [n] in 0..height-1, ``weight`` [n]; the operator is height x n."""
+
+    owner: IntArray
+    weight: FloatArray
+    height: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.height, len(self.owner)
+
+    @property
+    def nnz(self) -> int:
+        return len(self.owner)
+
+    def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
+        columns = np.arange(len(self.owner))
+        csr = sparse.csr_array(sparse.coo_array((self.weight, (self.owner, columns)), shape=self.shape))
+        csr.eliminate_zeros()
+        return csr
+
+    def adjoint(self, y: FloatArray) -> FloatArray:
+        return np.asarray(y[:, self.owner] * self.weight)
+
+    def after(self, right: Operator) -> Operator:
+        if isinstance(right, Identity):
+            return Code(self.owner, self.weight * right.factor, self.height)
+        if isinstance(right, Code):
+            return Code(self.owner[right.owner], self.weight[right.owner] * right.weight, self.height)
+        return super().after(right)
+
+    def transpose(self) -> Operator:
+        from .gather import Gather
+
+        return Gather(self.owner, self.weight, self.height)
+
+    def scaled(self, factor: FloatArray | float) -> Operator:
+        weight = self.weight * (factor[self.owner] if isinstance(factor, np.ndarray) else factor)
+        return Code(self.owner, weight, self.height)

@@ -1,0 +1,59 @@
+"""A multiple of the identity: a whole block of variables taken as it stands (or negated, doubled, ...)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ..operator import ENTRY_LIMIT, Operator
+from ..types import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Identity(Operator):
+    """factor * I of the given size."""
+
+    size: int
+    factor: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.size, self.size
+
+    @property
+    def nnz(self) -> int:
+        return self.size
+
+    def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
+        return sparse.csr_array(sparse.eye_array(self.size, format="csr") * self.factor)
+
+    def apply(self, x: FloatArray) -> FloatArray:
+        return x * self.factor
+
+    adjoint = apply
+
+    def absolute(self, x: FloatArray) -> FloatArray:
+        return x * abs(self.factor)
+
+    def after(self, right: Operator) -> Operator:
+        return right if self.factor == 1.0 else right.scaled(self.factor)
+
+    def transpose(self) -> Operator:
+        return self
+
+    def rows(self, index: IntArray) -> Operator:
+        from .gather import Gather
+
+        return Gather(np.asarray(index, dtype=np.int64), np.full(len(index), self.factor), self.size)
+
+    def scaled(self, factor: FloatArray | float) -> Operator:
+        if isinstance(factor, np.ndarray):
+            return super().scaled(factor)
+        return Identity(self.size, self.factor * float(factor))
+
+    def plus(self, other: Operator) -> Operator:
+        if isinstance(other, Identity):
+            return Identity(self.size, self.factor + other.factor)
+        return super().plus(other)

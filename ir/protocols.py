@@ -1,0 +1,86 @@
+"""What a driver may be given. The facade builds these tools from ``backends``; drivers see only the protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol
+
+from .problem import Problem
+from .samples import Samples
+from .types import FloatArray
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds from the start (None: no limit), seed, and reads wanted from a sampler."""
+
+    timeout: float | None = None
+    seed: int = 0
+    reads: int = 100
+    started: float = field(default_factory=monotonic)
+
+    def left(self) -> float | None:
+        """Seconds that remain; 0 when the time is over, None without a limit."""
+        return None if self.timeout is None else max(0.0, self.timeout - (monotonic() - self.started))
+
+    @property
+    def over(self) -> bool:
+        return self.timeout is not None and self.left() == 0.0
+
+
+class Sampler(Protocol):
+    """Returns samples of a problem; proves nothing unless ``complete``."""
+
+    complete: bool
+
+    def solve(self, problem: Problem, limits: Limits) -> Samples:
+        """Samples of all variables of ``problem``."""
+
+
+@dataclass(frozen=True, eq=False)
+class LpResult:
+    """``status``: optimal, infeasible, unbounded or limit. ``x`` [n], ``dual`` [m] row multipliers (sign of the row's
+    shadow price for a minimum), ``ray`` [m] Farkas multipliers of an infeasible system; None where not available."""
+
+    status: str
+    value: float
+    x: FloatArray | None = None
+    dual: FloatArray | None = None
+    ray: FloatArray | None = None
+
+
+class LpSession(Protocol):
+    """A linear program that keeps its basis between solves. Its numbers are hints until re-checked."""
+
+    def set_cost(self, cost: FloatArray) -> None:
+        """New objective [n], minimised."""
+
+    def set_bounds(self, lower: FloatArray, upper: FloatArray) -> None:
+        """New variable bounds [n]."""
+
+    def solve(self, seconds: float | None = None) -> LpResult:
+        """Solve from the last basis."""
+
+
+OpenLp = Callable[[Any, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray], LpSession]
+"""``open_lp(matrix csr, row_lower, row_upper, lower, upper, cost)``."""
+
+
+class Runner(Protocol):
+    """A network in the reference runtime: inputs float32 [B, n] to outputs float32 [B, k]."""
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Outputs for a batch of flattened inputs."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress of a driver: ``done`` of ``total`` (None: unknown), and a few words."""
+
+    text: str
+    done: float = 0.0
+    total: float | None = None
+
+

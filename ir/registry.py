@@ -1,0 +1,62 @@
+"""Rules found by their file name: ``Registry("isinglass.compiler.passes")["big-m"]`` is class ``BigM`` of ``big_m.py``.
+
+There is no list to edit, so nothing to forget. Third-party packages add rules through the entry point group
+``isinglass.<folder>`` (for example ``isinglass.compiler.passes``), the entry point's name being the key.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from .errors import UsageError, nearest
+
+
+def class_name(key: str) -> str:
+    """``big-m`` -> ``BigM``."""
+    return "".join(part.capitalize() for part in key.replace("_", "-").split("-"))
+
+
+def key_of(cls: type) -> str:
+    """The registry key of a rule class: the name of its file, with hyphens."""
+    return cls.__module__.rpartition(".")[2].replace("_", "-")
+
+
+class Registry:
+    """The rules of one folder. Modules are imported on first use; names are listed without importing them."""
+
+    def __init__(self, package: str, what: str) -> None:
+        self.package = package
+        self.what = what
+
+    @cache  # noqa: B019 - registries are module constants and live as long as the program
+    def keys(self) -> tuple[str, ...]:
+        """All known keys, sorted."""
+        paths = import_module(self.package).__path__
+        own = {m.name.replace("_", "-") for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
+        return tuple(sorted(own | {e.name for e in entry_points(group=self.package)}))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.keys()
+
+    @cache  # noqa: B019
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.keys():
+            raise UsageError(f"unknown {self.what} {key!r}", code="unknown-name", hint=nearest(key, self.keys()))
+        for entry in entry_points(group=self.package):
+            if entry.name == key:
+                return entry.load()
+        module = import_module(f"{self.package}.{key.replace('-', '_')}")
+        return getattr(module, class_name(key))
+
+    def summary(self, key: str) -> str:
+        """First line of the rule file's docstring, for listings."""
+        doc = import_module(self[key].__module__).__doc__ or ""
+        return doc.strip().partition("\n")[0]

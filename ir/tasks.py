@@ -1,0 +1,75 @@
+"""What is asked: frozen data that frontends make and drivers answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .blocks import Poly
+from .problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Optimize:
+    """Find a best feasible point of ``problem``. ``options``: what a ``compile { }`` block of a spec asked for."""
+
+    problem: Problem
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Prove:
+    """Show that no point of ``problem`` (a network on a box) lies in the unsafe set.
+
+    ``unsafe`` is a disjunction: each entry is a vector of affine forms over blocks of the problem (a ``constraint``
+    polynomial of degree 1), all of which must hold, ``>= 0``, for that case to be unsafe. ``strict[i][r]`` says that row
+    r of case i needs ``> 0``. ``claim`` is the property in the user's words. ``inputs`` and ``outputs`` name the blocks
+    that the network reads and writes, ``network`` the file it came from.
+    """
+
+    problem: Problem
+    unsafe: tuple[Poly, ...]
+    strict: tuple[tuple[bool, ...], ...]
+    claim: str
+    inputs: str
+    outputs: str
+    network: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A two-sided bracket of ``quantity`` of a network (a Lipschitz constant, a margin, ...)."""
+
+    problem: Problem
+    quantity: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Train:
+    """Train part of a model on data."""
+
+    what: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Quantize:
+    """Choose few-bit weights or bit budgets."""
+
+    what: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """Search for inputs that break a model; can only witness."""
+
+    what: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+TASKS = (Optimize, Prove, Bound, Train, Quantize, Attack)
+Task = Optimize | Prove | Bound | Train | Quantize | Attack

@@ -1,0 +1,149 @@
+"""Reading the text form (the grammar's other half is :mod:`isinglass.ir.text`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from lark import Lark, Token, Transformer, UnexpectedInput, v_args
+from lark.exceptions import VisitError
+
+from .errors import Diagnostic, InputError, Span
+from .problem import Problem
+from .rules import constructor
+from .text import DTYPES, digest
+from .types import AnyArray
+
+GRAMMAR = r"""
+document: "isinglass" NUMBER "problem" STRING "(" [arguments] ")" "{" block* "}"
+block: NAME STRING "(" [arguments] ")"
+arguments: argument ("," argument)*
+argument: NAME "=" value
+?value: NUMBER -> number | STRING -> string | call | list | map | array | NAME -> word
+call: NAME "(" [arguments] ")"
+list: "[" [value ("," value)*] "]"
+map: "{" [entry ("," entry)*] "}"
+entry: STRING ":" value
+array: ARRAY "(" [NUMBER ("," NUMBER)*] ")" -> inline | ARRAY "(" NUMBER "...)" -> filled | ARRAY REFERENCE -> side
+ARRAY.3: /(f64|i64|b1)\[[0-9,]*\]/
+REFERENCE: /#[0-9]+:[0-9a-f]+/
+NAME: /[a-z][a-z0-9_]*/
+NUMBER.2: /-?(inf|nan|[0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?)(?![a-z0-9_])/
+STRING: /"(\\.|[^"\\])*"/
+COMMENT: /\/\/[^\n]*/
+%ignore /[ \t\r\n]+/
+%ignore COMMENT
+"""
+WORDS = {"none": None, "true": True, "false": False}
+
+
+@cache
+def grammar() -> Lark:
+    """The parser, built on first use."""
+    return Lark(GRAMMAR, parser="lalr", start=["document", "value"], maybe_placeholders=True)
+
+
+def to_number(token: str) -> int | float:
+    """Whole numbers without point or exponent are ints."""
+    return int(token) if token.lstrip("-").isdigit() else float(token)
+
+
+@v_args(inline=True)
+class Build(Transformer[Token, Any]):
+    """Bottom-up construction of the values."""
+
+    def __init__(self, arrays: Mapping[str, AnyArray]) -> None:
+        super().__init__()
+        self.arrays = arrays
+
+    def number(self, token: Token) -> int | float:
+        return to_number(token)
+
+    def string(self, token: Token) -> str:
+        return str(json.loads(token))
+
+    def word(self, token: Token) -> Any:
+        if token not in WORDS:
+            raise InputError(f"line {token.line}: unknown word {token!s}")
+        return WORDS[token]
+
+    def list(self, *items: Any) -> tuple[Any, ...]:
+        return () if items == (None,) else items
+
+    def entry(self, key: Token, value: Any) -> tuple[str, Any]:
+        return str(json.loads(key)), value
+
+    def map(self, *entries: Any) -> dict[str, Any]:
+        return {} if entries == (None,) else dict(entries)
+
+    def argument(self, name: Token, value: Any) -> tuple[str, Any]:
+        return str(name), value
+
+    def arguments(self, *pairs: tuple[str, Any]) -> dict[str, Any]:
+        return dict(pairs)
+
+    def call(self, name: Token, arguments: dict[str, Any] | None) -> Any:
+        return self._make(name, arguments or {})
+
+    def block(self, kind: Token, name: Token, arguments: dict[str, Any] | None) -> Any:
+        if kind not in ("var", "lin", "fn", "poly"):
+            raise InputError(f"line {kind.line}: unknown block kind {kind!s}", hint="known: var, lin, fn, poly")
+        return self._make(kind, {"name": json.loads(name), **(arguments or {})})
+
+    def document(self, version: Token, name: Token, arguments: dict[str, Any] | None, *blocks: Any) -> Problem:
+        if version != "1":
+            raise InputError(f"text form version {version!s} is not known", hint="this program reads version 1")
+        return Problem(name=json.loads(name), blocks=tuple(blocks), **(arguments or {}))
+
+    def _make(self, name: Token, arguments: dict[str, Any]) -> Any:
+        cls = constructor(str(name))
+        if cls is None:
+            raise InputError(f"line {name.line}: unknown constructor {name!s}")
+        try:
+            return cls(**arguments)
+        except TypeError as error:
+            raise InputError(f"line {name.line}: {name!s}: {error}") from error
+
+    def inline(self, head: Token, *numbers: Token | None) -> AnyArray:
+        dtype, shape = split_head(head)
+        values = [to_number(token) for token in numbers if token is not None]
+        if len(values) != int(np.prod(shape, dtype=np.int64)):
+            raise InputError(f"line {head.line}: array {head!s} holds {len(values)} numbers")
+        return np.array(values, dtype=dtype).reshape(shape)
+
+    def filled(self, head: Token, value: Token) -> AnyArray:
+        dtype, shape = split_head(head)
+        return np.full(shape, to_number(value), dtype=dtype)
+
+    def side(self, head: Token, reference: Token) -> AnyArray:
+        dtype, shape = split_head(head)
+        key = str(reference)[1:]
+        if key not in self.arrays:
+            raise InputError(f"line {head.line}: array {key} is not in the side file", hint="restore the .npz beside it")
+        array = self.arrays[key]
+        if array.dtype != dtype or array.shape != shape or digest(array) != key.partition(":")[2]:
+            raise InputError(f"line {head.line}: array {key} in the side file is not the one that was saved")
+        return array
+
+
+def split_head(head: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """``f64[2,3]`` -> dtype and shape."""
+    code, _, dimensions = head.rstrip("]").partition("[")
+    return DTYPES[code], tuple(int(d) for d in dimensions.split(",") if d)
+
+
+def parse(text: str, start: str, arrays: Mapping[str, AnyArray], file: str) -> Any:
+    """Parse from one of the start symbols; all trouble becomes :class:`InputError` with file and line."""
+    try:
+        tree = grammar().parse(text, start=start)
+        return Build(arrays).transform(tree)
+    except UnexpectedInput as error:
+        line = text.splitlines()[error.line - 1] if 0 < error.line <= text.count("\n") + 1 else ""
+        span = Span(file, max(error.line, 0), max(error.column, 1), max(error.column, 1) + 1, line)
+        raise InputError(Diagnostic("text-form", "not in the text form here", span, "was the file cut off or edited?")) from error
+    except VisitError as error:
+        cause = error.orig_exc
+        raise InputError(f"{file}: {cause}", code="text-form") from error
