@@ -325,7 +325,7 @@ def _scale(top: Integers, bottom: Integers, starts: IntArray) -> tuple[FloatArra
     if not filled.size:
         return np.zeros(0), divisors, multiples, integral
     first, spread = starts[filled], np.repeat(np.arange(rows), counts)
-    divisors[filled] = np.maximum(np.gcd.reduceat(top, first), 1)
+    divisors[filled] = np.maximum(np.gcd.reduceat(np.abs(top), first), 1)
     multiples[filled] = np.lcm.reduceat(bottom, first)
     multiple = multiples[spread]
     good &= (multiple > 0) & (multiple % bottom == 0)
@@ -384,5 +384,5 @@ def _quotient(top: Integers, bottom: Integers) -> FloatArray:
     if top.dtype != object:
         return np.asarray(top / bottom, dtype=np.float64)
     big = [abs(n) // d >= 2**1023 for n, d in zip(top.tolist(), bottom.tolist(), strict=True)]
-    return np.array([np.copysign(np.inf, n) if far else n / d
+    return np.array([(np.inf if n > 0 else -np.inf) if far else n / d
                      for n, d, far in zip(top.tolist(), bottom.tolist(), big, strict=True)], dtype=np.float64)
