@@ -6,6 +6,7 @@ Every exception that is meant for a user derives from :class:`IsinglassError` an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -70,6 +71,21 @@ class Refused(IsinglassError):
     """Well formed, but something that would not be sound (or is not supported): a typed refusal instead of a guess."""
 
     default_code = "refused"
+
+
+class Infeasible(IsinglassError):
+    """A row that no point within the bounds satisfies, found without any solver: the problem has no feasible point.
+
+    ``row``: its label. ``least``: a proved lower bound of its activity over the bounds that the other rows imply (of the
+    negated activity, where the row's lower side is the one that fails), ``rhs``: the side it would have to stay under;
+    both nan where the reason is another one (no integer solves the row).
+    """
+
+    default_code = "infeasible"
+
+    def __init__(self, message: str, *, row: str, least: float = math.nan, rhs: float = math.nan, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.row, self.least, self.rhs = row, least, rhs
 
 
 class UsageError(IsinglassError):
