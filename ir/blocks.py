@@ -153,7 +153,9 @@ class Penalty:
     ``weight``: factor in the energy. ``gap``: a proved lower bound of the polynomial wherever its row is violated and
     slacks are at their best. ``floor``: what a satisfied row costs before the constant is taken off (1/4 with half-step
     slack). ``source``: name of the row block it came from, ``row`` the row in it. ``rule`` [m]: index into ``rules``, the
-    names of the rules that proved the weights; -1 where nothing is proved.
+    names of the rules that proved the weights; -1 where nothing is proved. The proof covers every weight with
+    ``weight * per > needed`` and ``weight * gap > base``, where rows with the same number ``tied`` >= 0 share one
+    weight * gap.
     """
 
     weight: FloatArray
@@ -163,6 +165,10 @@ class Penalty:
     row: IntArray
     rules: tuple[str, ...] = ()
     rule: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    needed: FloatArray = field(default_factory=lambda: np.zeros(0))
+    per: FloatArray = field(default_factory=lambda: np.zeros(0))
+    base: FloatArray = field(default_factory=lambda: np.zeros(0))
+    tied: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @cached_property
     def proved(self) -> BoolArray:

@@ -9,7 +9,8 @@ import numpy as np
 from .affine import Affine
 from .blocks import Arg
 from .function import Function
-from .types import FloatArray, Values
+from .terms.monomials import Monomials
+from .types import FloatArray, IntArray, Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,4 +62,22 @@ class Apply:
         return self.function.value([arg.pick(values[arg.variable]) for arg in self.args])
 
 
-Definition = Sum | Quotient | Apply
+@dataclass(frozen=True, eq=False)
+class Conjunction:
+    """Products of binaries of several blocks: factors ``names[which[k, d]][index[k, d]]``, -1 where there are fewer."""
+
+    names: tuple[str, ...]
+    which: IntArray
+    index: IntArray
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.names
+
+    def value(self, values: Values) -> FloatArray:
+        """[B, n]."""
+        k = np.arange(len(self.which))
+        return Monomials(len(k), self.names, k, self.which, self.index, np.ones(len(k))).value(values)
+
+
+Definition = Sum | Quotient | Apply | Conjunction

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .errors import Refused
+from .exact import Exact
 from .types import FloatArray
 
 
@@ -16,6 +18,8 @@ class Function:
     onnx: tuple[str, ...] = ()
     discrete = False
     """True where integer arguments give integer values, so that results must match exactly."""
+    rounds = True
+    """Whether float64 evaluation may round; false for mere selections (relu, max), whose bounds need no widening."""
 
     def arity(self, given: int) -> bool:
         """Whether this number of arguments is accepted."""
@@ -33,3 +37,7 @@ class Function:
         """Bounds of the value over boxes, each [..., k]. The default serves monotone functions of one argument."""
         with np.errstate(invalid="ignore"):
             return self.value([lower[0]]), self.value([upper[0]])
+
+    def exact(self, args: list[Exact]) -> Exact:
+        """The value in exact rationals. Raises :class:`Refused` where it has none (transcendental functions)."""
+        raise Refused(f"{type(self).__name__.lower()} has no exact value", code="no-exact-value")

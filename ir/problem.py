@@ -100,6 +100,12 @@ class Problem:
         ends = np.cumsum([var.size for var in self.vars.values()])
         return dict(zip(self.vars, [0, *ends[:-1].tolist()], strict=True)) if self.vars else {}
 
+    def stack_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds [size] of all variables in layout order."""
+        none = np.zeros(0)
+        lower = np.concatenate([none, *(var.lower for var in self.vars.values())])
+        return lower, np.concatenate([none, *(var.upper for var in self.vars.values())])
+
     def stack(self, values: Values) -> FloatArray:
         """[B, size] from values by block."""
         return np.concatenate([values[name] for name in self.vars], axis=1)

@@ -288,7 +288,7 @@ def integer_rows(matrix: csr_array, rhs: FloatArray, reading: str, reach: FloatA
     up = _put(multiples, hard, np.array(late_multiple, dtype=object))
     down = _put(factors, hard, np.array(late_factor, dtype=object))
     rhs_num, rhs_den = _product(rhs_top, rhs_bottom, up, down)
-    side = _between(rhs_num, rhs_den)
+    side = np.where(integral, _between(rhs_num, rhs_den), rhs)
     sums = np.ceil(np.abs(side))
     filled = np.flatnonzero(np.diff(starts))
     with np.errstate(over="ignore"):
@@ -373,14 +373,14 @@ def _between(top: Integers, bottom: Integers) -> FloatArray:
     """top/bottom as floats; a fraction below 2^52 stays strictly between its two neighbouring integers."""
     whole = top // bottom
     broken = np.asarray(whole * bottom != top, dtype=np.bool_)
-    value, one = _quotient(top, bottom), np.ones_like(whole)
-    least = np.nextafter(_quotient(whole, one), np.inf)
-    most = np.nextafter(_quotient(whole + one, one), -np.inf)
+    value, one = quotient(top, bottom), np.ones_like(whole)
+    least = np.nextafter(quotient(whole, one), np.inf)
+    most = np.nextafter(quotient(whole + one, one), -np.inf)
     return np.where(broken, np.minimum(np.maximum(value, least), most), value)
 
 
-def _quotient(top: Integers, bottom: Integers) -> FloatArray:
-    """Float quotients, infinite beyond the float64 range."""
+def quotient(top: Integers, bottom: Integers) -> FloatArray:
+    """Quotients of integers (``bottom`` > 0) as floats, to three roundings; infinite from 2^1023 on."""
     if top.dtype != object:
         return np.asarray(top / bottom, dtype=np.float64)
     big = [abs(n) // d >= 2**1023 for n, d in zip(top.tolist(), bottom.tolist(), strict=True)]
