@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from .affine import Affine
 from .errors import InputError
@@ -112,7 +113,16 @@ class Expression:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Number) -> Expression:
-        return self * (1.0 / as_numbers(other))
+        """Every coefficient divided with one rounding (7 x / 9 has the coefficient 7/9, not 7 times 1/9)."""
+        divisor = as_numbers(other)
+        if (divisor == 0).any():
+            raise InputError("division by zero", code="not-finite")
+        shape = joint_shape(self.shape, divisor.shape, "divide")
+        left = self.broadcast(shape)
+        by = np.broadcast_to(divisor, shape).ravel()
+        parts = {name: divided(operator, by) for name, operator in left.affine.parts.items()}
+        terms = tuple(divide_term(term, by) for term in left.terms)
+        return Expression(shape, Affine(left.affine.offset / by, parts), terms)
 
     def __pow__(self, power: int) -> Expression:
         if not isinstance(power, int) or power < 0:
@@ -236,6 +246,27 @@ def scale_term(term: Term, factor: FloatArray | float) -> Term:
     return term.monomials().scaled_rows(np.broadcast_to(factor, (term.size,)))  # type: ignore[attr-defined, no-any-return]
 
 
+def divided(operator: Operator, by: FloatArray) -> Operator:
+    """Rows divided by the numbers ``by`` [m], each entry rounded once."""
+    if isinstance(operator, Dense):
+        return Dense(operator.matrix / by[:, None])
+    if isinstance(operator, Identity) and (by == by[:1]).all():
+        return Identity(operator.size, operator.factor / float(by[0])) if len(by) else operator
+    csr = operator.to_csr()
+    return Csr.of(sparse.csr_array((csr.data / np.repeat(by, np.diff(csr.indptr)), csr.indices, csr.indptr), csr.shape))
+
+
+def divide_term(term: Term, by: FloatArray) -> Term:
+    if isinstance(term, Linear):
+        return Linear(term.variable, divided(term.operator, by))
+    if isinstance(term, Bilinear):
+        rows = np.full(term.operator.shape[0], by[0])
+        return Bilinear(term.left, term.right, divided(term.operator, rows))
+    old = term.monomials()
+    assert isinstance(old, Monomials)
+    return Monomials(old.rows, old.names, old.row, old.which, old.index, old.coefficient / by[old.row])
+
+
 def combine_term(operator: Operator, term: Term) -> Term:
     """Linear combinations of a vector of polynomials."""
     if operator.shape == (1, 1):
@@ -288,8 +319,6 @@ def from_monomials(product: Monomials, shape: tuple[int, ...]) -> Expression:
 
 def times_matrix(expression: Expression, matrix: Any, left: bool) -> Expression:
     """``matrix @ expression`` (left) or ``expression @ matrix`` for constant vectors and matrices."""
-    from scipy import sparse
-
     given = matrix if sparse.issparse(matrix) else as_numbers(matrix)
     if given.ndim not in (1, 2) or len(expression.shape) not in (1, 2):
         raise InputError(f"@ needs vectors or matrices, not shapes {given.shape} and {expression.shape}")

@@ -29,10 +29,15 @@ from ..substitute import substitute
 
 @dataclass(frozen=True)
 class EncodeIntegers:
-    """``code``: a file in ``compiler/encodings/``; ``limit``: greatest bit weight (code ``bounded``)."""
+    """``code``: a file in ``compiler/encodings/``; ``limit``: greatest bit weight (code ``bounded``).
+
+    ``which``: ``all`` integers, ``products`` (those in polynomial rows of degree two and more), ``terms`` (those and the
+    ones in such terms of the objective), or ``only`` the block of that name.
+    """
 
     code: str = "log"
     limit: int = 8
+    which: str = "all"
     only: str = ""
 
     removes: ClassVar[tuple[str, ...]] = ("int",)
@@ -41,13 +46,24 @@ class EncodeIntegers:
     def run(self, problem: Problem) -> Step:
         records: list[Record] = []
         notes: list[Note] = []
+        chosen = self._chosen(problem)
         for var in problem.vars.values():
-            if var.domain == "int" and self.only in ("", var.name):
+            if var.domain == "int" and var.name in chosen:
                 problem, record = self._encode(problem, var)
                 records.append(record)
                 bits = len(record.code.owner)
                 notes.append(Note("encode-integers", f"{self.code} code", var.name, bits, unit="bits"))
         return Step(problem, Lift(tuple(records)), ledger=tuple(notes))
+
+    def _chosen(self, problem: Problem) -> set[str]:
+        if self.only:
+            return {problem.var(self.only).name}
+        if self.which == "all":
+            return set(problem.vars)
+        if self.which not in ("products", "terms"):
+            raise UsageError(f"which={self.which} is not known", hint="all, products or terms")
+        polys = [*problem.constraints, *([problem.objective] if self.which == "terms" else [])]
+        return {name for poly in polys for term in poly.terms if term.degree > 1 for name in term.variables}
 
     def _encode(self, problem: Problem, var: Var) -> tuple[Problem, Code]:
         ranges = check_range(var)

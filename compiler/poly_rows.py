@@ -1,0 +1,52 @@
+"""Polynomial rows seen as linear rows over their distinct monomials, so that both are normalised by the same code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from ..ir.blocks import Poly
+from ..ir.problem import Problem
+from ..ir.terms.monomials import Monomials
+from ..ir.types import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class MonomialRows:
+    """``matrix`` [m, k] over k distinct monomials (``basis``: one row each, coefficient one), their bounds, integrality."""
+
+    matrix: sparse.csr_array
+    rhs: FloatArray
+    basis: Monomials
+    lower: FloatArray
+    upper: FloatArray
+    integer: BoolArray
+
+
+def monomial_rows(problem: Problem, poly: Poly) -> MonomialRows:
+    """The rows of a constraint polynomial; constants are on the right-hand side."""
+    assert poly.rhs is not None
+    joined = Monomials.join([term.monomials() for term in poly.terms]).tidy()  # type: ignore[misc]
+    count = (joined.which >= 0).sum(axis=1)
+    shift = np.bincount(joined.row[count == 0], joined.coefficient[count == 0], poly.size) + poly.constant
+    joined = joined.take(count > 0)
+    table = np.concatenate([joined.which, joined.index], axis=1)
+    unique, column = np.unique(table, axis=0, return_inverse=True)
+    size, width = len(unique), joined.which.shape[1]
+    basis = Monomials(size, joined.names, np.arange(size), unique[:, :width], unique[:, width:], np.ones(size))
+    lower, upper = basis.interval(problem.box)
+    discrete = np.array([problem.vars[name].discrete for name in joined.names] + [True])
+    entries = (joined.coefficient, (joined.row, column.ravel()))
+    matrix = sparse.csr_array(sparse.coo_array(entries, shape=(poly.size, size)))
+    return MonomialRows(matrix, poly.rhs - shift, basis, lower, upper, discrete[basis.which].all(axis=1))
+
+
+def from_rows(poly: Poly, rows: MonomialRows, matrix: sparse.csr_array, rhs: FloatArray) -> Poly:
+    """The polynomial block with other coefficients over the same monomials."""
+    coo = matrix.tocoo()
+    row, column = (np.asarray(c, dtype=np.int64) for c in coo.coords)
+    basis = rows.basis
+    term = Monomials(matrix.shape[0], basis.names, row, basis.which[column], basis.index[column], coo.data)
+    return replace(poly, terms=(term,), constant=np.zeros(matrix.shape[0]), rhs=rhs, reading="dyadic")
