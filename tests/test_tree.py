@@ -18,6 +18,7 @@ RULES = {
     "ir": ("certificates", "functions", "lift", "operators", "terms"),
     "compiler": ("bounds", "drivers", "encodings", "passes", "piecewise", "weights"),
     "backends": ("solvers", "targets"),
+    "frontends": ("onnx_ops",),
 }
 MAX_LINES = 400
 
