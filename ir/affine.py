@@ -9,6 +9,7 @@ import numpy as np
 
 from .operator import Operator
 from .operators.identity import Identity
+from .sums import sum_by
 from .types import FloatArray, IntArray, Values
 
 
@@ -42,6 +43,16 @@ class Affine:
         for name, operator in self.parts.items():
             total += operator.absolute(np.abs(values[name]))
         return total
+
+    @property
+    def roundings(self) -> int:
+        """An n with float64 ``value`` and ``magnitude`` off by at most gamma_n ``magnitude``; see :class:`Operator`."""
+        return max((op.roundings for op in self.parts.values()), default=0) + len(self.parts) + 1
+
+    def faults(self, sizes: Mapping[str, int]) -> list[str]:
+        """What is wrong with the data, in words, given the sizes of the blocks; empty if sound."""
+        found = [f for name, op in self.parts.items() for f in shape_faults(op, self.size, sizes[name], name)]
+        return found + ([] if np.isfinite(self.offset).all() else ["an offset is not finite"])
 
     def interval(self, box: Mapping[str, tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
         """Least and greatest value over boxes (not rounded outward), each [m]; infinite where a bound is."""
@@ -79,10 +90,18 @@ def batch_of(values: Values) -> int:
     return next((len(array) for array in values.values()), 1)
 
 
+def shape_faults(operator: Operator, rows: int, columns: int, of: str) -> list[str]:
+    """Faults of an operator that must have the given shape because it is applied to ``of``."""
+    found = operator.faults()
+    if not found and operator.shape != (rows, columns):
+        found = [f"the operator of {of} has shape {operator.shape}, not {(rows, columns)}"]
+    return found
+
+
 def operator_interval(operator: Operator, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Least and greatest A x over a box, entrywise by sign; safe with infinite bounds. Each [m]."""
     if np.isfinite(lower).all() and np.isfinite(upper).all():
-        centre, radius = (lower + upper) / 2, (upper - lower) / 2
+        centre, radius = lower / 2 + upper / 2, upper / 2 - lower / 2
         middle, spread = operator.apply(centre[None])[0], operator.absolute(radius[None])[0]
         return middle - spread, middle + spread
     csr = operator.to_csr()
@@ -91,4 +110,4 @@ def operator_interval(operator: Operator, lower: FloatArray, upper: FloatArray) 
     low = csr.data * np.where(positive, lower[csr.indices], upper[csr.indices])
     high = csr.data * np.where(positive, upper[csr.indices], lower[csr.indices])
     size = csr.shape[0]
-    return np.bincount(rows, low, size), np.bincount(rows, high, size)
+    return sum_by(rows, low, size), sum_by(rows, high, size)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .affine import Affine
+from .affine import Affine, batch_of
 from .function import Function
 from .operator import Operator
 from .term import Term
@@ -213,9 +213,9 @@ class Poly:
 
     def value(self, values: Mapping[str, FloatArray]) -> FloatArray:
         """Values [B, m]."""
-        total: FloatArray = self.constant[None]
+        total = np.tile(self.constant, (batch_of(values), 1))
         for term in self.terms:
-            total = total + term.value(values)
+            total += term.value(values)
         return total
 
 

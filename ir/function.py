@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import Refused
 from .exact import Exact
+from .operator import finite_faults
 from .types import FloatArray
 
 
@@ -24,6 +25,10 @@ class Function:
     def arity(self, given: int) -> bool:
         """Whether this number of arguments is accepted."""
         return given == 1
+
+    def faults(self) -> list[str]:
+        """What is wrong with the attributes, in words; empty if sound."""
+        return finite_faults(self)
 
     def value(self, args: list[FloatArray]) -> FloatArray:
         """Elementwise value; each argument [B, k], result [B, k]."""

@@ -7,13 +7,14 @@ refuse beyond a stated number of entries instead of filling the memory.
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from .errors import Refused
-from .types import FloatArray, IntArray
+from .types import AnyArray, FloatArray, IntArray
 
 ENTRY_LIMIT = 400_000_000
 """Most entries that materialising one operator may create (3.2 GB of float64)."""
@@ -45,6 +46,15 @@ class Operator:
     def nnz(self) -> int:
         """Entries that ``to_csr`` would hold at the most."""
         return int(self.to_csr().nnz)
+
+    @property
+    def roundings(self) -> int:
+        """An n with float64 ``apply`` and ``absolute`` off by at most gamma_n |A| |x|; gamma_n = n u / (1 - n u)."""
+        return max(1, self.shape[1])
+
+    def faults(self) -> list[str]:
+        """What is wrong with the data, in words (indices out of range, numbers that are not finite); empty if sound."""
+        return finite_faults(self)
 
     def to_dense(self, limit: int = ENTRY_LIMIT) -> FloatArray:
         """The entries as a new C-ordered array [m, n]."""
@@ -98,6 +108,29 @@ class Operator:
         """A few words for listings."""
         m, n = self.shape
         return f"{type(self).__name__.lower()} {m}x{n}"
+
+
+def finite_faults(value: Any) -> list[str]:
+    """Faults of the float arrays, numbers and operators among the fields of a dataclass."""
+    if not is_dataclass(value):
+        return []
+    found = []
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if isinstance(part, Operator):
+            found += part.faults()
+        elif isinstance(part, (float, np.ndarray)) and not np.isfinite(part).all():
+            found.append(f"{field.name} has numbers that are not finite")
+    return found
+
+
+def index_faults(index: AnyArray, limit: int, what: str) -> list[str]:
+    """Faults of indices that must lie in 0..limit-1."""
+    if index.ndim != 1 or index.dtype.kind != "i":
+        return [f"{what} is no vector of whole numbers"]
+    numbers = index.astype(np.int64)
+    wrong = np.flatnonzero((numbers < 0) | (numbers >= limit))
+    return [f"{what} {numbers[wrong[0]]} is not in 0..{limit - 1}"] if wrong.size else []
 
 
 def as_operator(matrix: Any) -> Operator:

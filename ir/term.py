@@ -32,6 +32,16 @@ class Term(Protocol):
     def value(self, values: Values) -> FloatArray:
         """Values [B, m]."""
 
+    def magnitude(self, values: Values) -> FloatArray:
+        """Values with every coefficient and variable replaced by its absolute value [B, m]: the scale of rounding."""
+
+    @property
+    def roundings(self) -> int:
+        """An n with float64 ``value`` and ``magnitude`` off by at most gamma_n ``magnitude``; see :class:`Operator`."""
+
+    def faults(self, sizes: Mapping[str, int]) -> list[str]:
+        """What is wrong with the data, in words, given the sizes of all blocks that it reads; empty if sound."""
+
     def gradient(self, values: Values, seed: FloatArray) -> dict[str, FloatArray]:
         """sum_r seed[:, r] * d p_r / d x, for each variable block [B, n]."""
 

@@ -7,11 +7,12 @@ block back into the whole (weights one).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from ..operator import ENTRY_LIMIT, Operator
+from ..operator import ENTRY_LIMIT, Operator, index_faults
 from ..types import FloatArray, IntArray
 from .identity import Identity
 
@@ -32,11 +33,24 @@ class Code(Operator):
     def nnz(self) -> int:
         return len(self.owner)
 
-    def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
+    @property
+    def roundings(self) -> int:
+        return max(1, int(np.bincount(self.owner).max(initial=0)))
+
+    def faults(self) -> list[str]:
+        if self.owner.shape != self.weight.shape:
+            return [f"{self.owner.size} owners with {self.weight.size} weights"]
+        return index_faults(self.owner, self.height, "owner") + super().faults()
+
+    @cached_property
+    def matrix(self) -> sparse.csr_array:
         columns = np.arange(len(self.owner))
         csr = sparse.csr_array(sparse.coo_array((self.weight, (self.owner, columns)), shape=self.shape))
         csr.eliminate_zeros()
         return csr
+
+    def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
+        return self.matrix
 
     def adjoint(self, y: FloatArray) -> FloatArray:
         return np.asarray(y[:, self.owner] * self.weight)
@@ -45,8 +59,12 @@ class Code(Operator):
         if isinstance(right, Identity):
             return Code(self.owner, self.weight * right.factor, self.height)
         if isinstance(right, Code):
-            return Code(self.owner[right.owner], self.weight[right.owner] * right.weight, self.height)
+            return self.compose(right)
         return super().after(right)
+
+    def compose(self, right: Code) -> Code:
+        """A code of a code is a code."""
+        return Code(self.owner[right.owner], self.weight[right.owner] * right.weight, self.height)
 
     def transpose(self) -> Operator:
         from .gather import Gather

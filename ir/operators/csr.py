@@ -7,21 +7,22 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from ..operator import ENTRY_LIMIT, Operator
-from ..types import FloatArray, IntArray
+from ..operator import ENTRY_LIMIT, Operator, index_faults
+from ..types import FloatArray
 from .code import Code
 from .identity import Identity
 
 
 @dataclass(frozen=True, eq=False)
 class Csr(Operator):
-    """``data`` [nnz], ``indices`` [nnz], ``indptr`` [m + 1] as in scipy; ``width`` = number of columns."""
+    """``data`` [nnz], ``indices`` [nnz], ``indptr`` [m + 1], int32 where scipy chose it; ``width`` columns."""
 
     data: FloatArray
-    indices: IntArray
-    indptr: IntArray
+    indices: NDArray[np.signedinteger[Any]]
+    indptr: NDArray[np.signedinteger[Any]]
     width: int
 
     @classmethod
@@ -34,8 +35,8 @@ class Csr(Operator):
             csr.eliminate_zeros()
         return cls(
             np.asarray(csr.data, dtype=np.float64),
-            np.asarray(csr.indices, dtype=np.int64),
-            np.asarray(csr.indptr, dtype=np.int64),
+            csr.indices,
+            csr.indptr,
             int(csr.shape[1]),
         )
 
@@ -54,9 +55,21 @@ class Csr(Operator):
     def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
         return self.matrix
 
+    @property
+    def roundings(self) -> int:
+        return max(1, int(np.diff(self.indptr).max(initial=0)))
+
+    def faults(self) -> list[str]:
+        ends = self.indptr
+        if ends.ndim != 1 or not len(ends) or ends[0] != 0 or ends[-1] != len(self.data) or (np.diff(ends) < 0).any():
+            return ["indptr does not count up from 0 to the number of entries"]
+        if self.data.shape != self.indices.shape:
+            return [f"{self.data.size} entries with {self.indices.size} columns"]
+        return index_faults(self.indices, self.width, "column") + super().faults()
+
     def after(self, right: Operator) -> Operator:
         if isinstance(right, Identity):
-            return self if right.factor == 1.0 else Csr(self.data * right.factor, self.indices, self.indptr, self.width)
+            return self if right.factor == 1.0 else Csr.of(self.matrix * right.factor)
         if isinstance(right, Code):  # every column of the code has one owner, so columns are copied and scaled
             return Csr.of(self.matrix[:, right.owner] @ sparse.diags_array(right.weight))
         return super().after(right)

@@ -33,6 +33,9 @@ class Dense(Operator):
     def to_dense(self, limit: int = ENTRY_LIMIT) -> FloatArray:
         return np.array(self.matrix, dtype=np.float64, order="C")
 
+    def faults(self) -> list[str]:
+        return super().faults() if self.matrix.ndim == 2 else [f"an array of shape {self.matrix.shape} is no matrix"]
+
     def apply(self, x: FloatArray) -> FloatArray:
         return np.asarray(x @ self.matrix.T)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ..operator import ENTRY_LIMIT, Operator
+from ..operator import ENTRY_LIMIT, Operator, index_faults
 from ..types import FloatArray, IntArray
 from .code import Code
 from .identity import Identity
@@ -30,10 +30,19 @@ class Gather(Operator):
         return len(self.index)
 
     def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
-        m = len(self.index)
-        csr = sparse.csr_array((self.weight, self.index, np.arange(m + 1)), shape=self.shape)
+        ends = np.arange(len(self.index) + 1)
+        csr = sparse.csr_array((self.weight.copy(), self.index.copy(), ends), shape=self.shape)  # zeros go in place
         csr.eliminate_zeros()
         return csr
+
+    @property
+    def roundings(self) -> int:
+        return 1
+
+    def faults(self) -> list[str]:
+        if self.index.shape != self.weight.shape:
+            return [f"{self.index.size} indices with {self.weight.size} weights"]
+        return index_faults(self.index, self.width, "index") + super().faults()
 
     def apply(self, x: FloatArray) -> FloatArray:
         return np.asarray(x[:, self.index] * self.weight)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..operator import ENTRY_LIMIT, Operator, check_limit
-from ..types import FloatArray
+from ..types import FloatArray, IntArray
 from .code import Code
 from .dense import Dense
 from .identity import Identity
@@ -41,8 +41,24 @@ class GramCode(Operator):
 
     def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
         check_limit(self.nnz, limit)
+        if isinstance(self.base, Dense):
+            return sparse.csr_array(self.to_dense(max(limit, self.nnz)))
         entries = self.base.to_csr(limit)[self.left.owner][:, self.right.owner]
-        return sparse.csr_array(sparse.diags_array(self.left.weight) @ entries @ sparse.diags_array(self.right.weight))
+        csr = sparse.csr_array(sparse.diags_array(self.left.weight) @ entries @ sparse.diags_array(self.right.weight))
+        csr.sort_indices()
+        csr.eliminate_zeros()
+        return csr
+
+    @property
+    def roundings(self) -> int:
+        # two more, because ``to_csr`` rounds when it multiplies the weights into an entry
+        return self.left.roundings + self.base.roundings + self.right.roundings + 3
+
+    def faults(self) -> list[str]:
+        found = super().faults()
+        if not found and (self.left.height, self.right.height) != self.base.shape:
+            found.append(f"codes of heights {self.left.height} and {self.right.height} for a base {self.base.shape}")
+        return found
 
     def to_dense(self, limit: int = ENTRY_LIMIT) -> FloatArray:
         check_limit(self.shape[0] * self.shape[1], limit)
@@ -62,6 +78,14 @@ class GramCode(Operator):
         right = Code(self.right.owner, np.abs(self.right.weight), self.right.height)
         return left.adjoint(self.base.absolute(right.apply(x)))
 
+    def after(self, right: Operator) -> Operator:
+        if isinstance(right, (Code, Identity)):
+            return GramCode(self.base, self.left, self.right.compose(as_code(right)))
+        return super().after(right)
+
+    def rows(self, index: IntArray) -> Operator:
+        return GramCode(self.base, Code(self.left.owner[index], self.left.weight[index], self.left.height), self.right)
+
     def transpose(self) -> Operator:
         return GramCode(self.base.transpose(), self.right, self.left)
 
@@ -78,9 +102,7 @@ def sandwich(left: Operator, base: Operator, right: Operator) -> Operator:
     if isinstance(left, (Code, Identity)) and isinstance(right, (Code, Identity)):
         outer, inner = as_code(left), as_code(right)
         if isinstance(base, GramCode):
-            new = base.left.after(outer), base.right.after(inner)
-            if isinstance(new[0], Code) and isinstance(new[1], Code):
-                return GramCode(base.base, new[0], new[1])
+            return GramCode(base.base, base.left.compose(outer), base.right.compose(inner))
         return GramCode(base, outer, inner)
     return left.transpose().after(base.after(right))
 

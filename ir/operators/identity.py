@@ -27,12 +27,22 @@ class Identity(Operator):
         return self.size
 
     def to_csr(self, limit: int = ENTRY_LIMIT) -> sparse.csr_array:
+        if self.factor == 0:
+            return sparse.csr_array(self.shape, dtype=np.float64)
         return sparse.csr_array(sparse.eye_array(self.size, format="csr") * self.factor)
+
+    @property
+    def roundings(self) -> int:
+        return 1
+
+    def faults(self) -> list[str]:
+        return super().faults() + ([f"size {self.size} is negative"] if self.size < 0 else [])
 
     def apply(self, x: FloatArray) -> FloatArray:
         return x * self.factor
 
-    adjoint = apply
+    def adjoint(self, y: FloatArray) -> FloatArray:
+        return y * self.factor
 
     def absolute(self, x: FloatArray) -> FloatArray:
         return x * abs(self.factor)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..affine import Affine
+from ..affine import Affine, shape_faults
 from ..operator import Operator
 from ..operators.gram_code import sandwich
 from ..term import Box, Term
@@ -38,6 +39,17 @@ class Bilinear:
     def value(self, values: Values) -> FloatArray:
         right = self.operator.apply(values[self.right])
         return np.asarray(np.einsum("bi,bi->b", values[self.left], right)[:, None])
+
+    def magnitude(self, values: Values) -> FloatArray:
+        right = self.operator.absolute(np.abs(values[self.right]))
+        return np.asarray(np.einsum("bi,bi->b", np.abs(values[self.left]), right)[:, None])
+
+    @property
+    def roundings(self) -> int:
+        return self.operator.roundings + max(1, self.operator.shape[0])
+
+    def faults(self, sizes: Mapping[str, int]) -> list[str]:
+        return shape_faults(self.operator, sizes[self.left], sizes[self.right], f"{self.left} and {self.right}")
 
     def gradient(self, values: Values, seed: FloatArray) -> dict[str, FloatArray]:
         left = seed * self.operator.apply(values[self.right])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..affine import Affine, operator_interval
+from ..affine import Affine, operator_interval, shape_faults
 from ..operator import Operator
 from ..term import Box, Term
 from ..types import FloatArray, Values
@@ -34,6 +35,16 @@ class Linear:
 
     def value(self, values: Values) -> FloatArray:
         return self.operator.apply(values[self.variable])
+
+    def magnitude(self, values: Values) -> FloatArray:
+        return self.operator.absolute(np.abs(values[self.variable]))
+
+    @property
+    def roundings(self) -> int:
+        return self.operator.roundings
+
+    def faults(self, sizes: Mapping[str, int]) -> list[str]:
+        return shape_faults(self.operator, self.size, sizes[self.variable], self.variable)
 
     def gradient(self, values: Values, seed: FloatArray) -> dict[str, FloatArray]:
         return {self.variable: self.operator.adjoint(seed)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,16 @@ class Square:
     def value(self, values: Values) -> FloatArray:
         return self.inner.value(values) ** 2
 
+    def magnitude(self, values: Values) -> FloatArray:
+        return self.inner.magnitude(values) ** 2
+
+    @property
+    def roundings(self) -> int:
+        return 2 * self.inner.roundings + 1
+
+    def faults(self, sizes: Mapping[str, int]) -> list[str]:
+        return self.inner.faults(sizes)
+
     def gradient(self, values: Values, seed: FloatArray) -> dict[str, FloatArray]:
         weight = 2 * seed * self.inner.value(values)
         return {name: operator.adjoint(weight) for name, operator in self.inner.parts.items()}
@@ -47,12 +58,9 @@ class Square:
         return (Square(self.inner.substitute(name, by)),), np.zeros(self.size)
 
     def monomials(self) -> Monomials:
-        linear = Affine(np.zeros(self.size), self.inner.parts)
-        parts = [Linear(name, operator).monomials() for name, operator in linear.parts.items()]
+        parts = [Linear(name, operator).monomials() for name, operator in self.inner.parts.items()]
         if not parts:
-            empty = np.zeros((0, 1), np.int64)
-            constants = Monomials(self.size, (), empty[:, 0], empty, empty, np.zeros(0))
-            return constants.plus_constant(self.inner.offset**2)
+            return Monomials.none(self.size).plus_constant(self.inner.offset**2)
         affine = Monomials.join(parts)
         cross = affine.scaled_rows(2 * self.inner.offset)
         return Monomials.join([affine.times(affine), cross]).plus_constant(self.inner.offset**2)
