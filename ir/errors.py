@@ -88,6 +88,12 @@ class Infeasible(IsinglassError):
         self.row, self.least, self.rhs = row, least, rhs
 
 
+class CompileError(IsinglassError):
+    """A problem still has blocks that the wanted level forbids."""
+
+    default_code = "level"
+
+
 class UsageError(IsinglassError):
     """A wrong option or name: exit code 2."""
 
