@@ -1,10 +1,11 @@
 """All rows of a problem side by side, and bounds of their activities over a box that a proof may rest on.
 
-Activities are summed in float64. Where coefficients and bounds are integers and the absolute terms of a row sum to less
-than 2^53, every partial sum is an integer below 2^53 and the result is *exact*. Elsewhere the result is moved outward
-by (n + 4) 2^-52 times the sum of the n absolute terms plus the side, twice what can be lost: each coefficient stands
-for a number within relative 2^-53 of it (any reading), each product rounds once, and n - 1 sums round once each
-(Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). Underflow is covered by 2^-1000 per term.
+Activities are summed in float64. Where a row's coefficients mean the float64 numbers themselves, all its terms are
+multiples of one power of two u and their absolute values and the side sum to less than 2^53 u, every product and every
+partial sum is a float64 and the result is *exact* (u = 1 for integer rows over integer bounds). Elsewhere the result is
+moved outward by (n + 4) 2^-52 times that sum, twice what can be lost with n terms: each coefficient stands for a number
+within relative 2^-53 of it (any reading), each product rounds once, and n - 1 sums round once each (Higham, Accuracy
+and Stability of Numerical Algorithms, section 3.1). Underflow is covered by 2^-1000 per term.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..ir.blocks import Lin
 from ..ir.errors import Infeasible
 from ..ir.problem import Problem
 from ..ir.types import BoolArray, FloatArray, IntArray
+from .dyadic import lowest_bit
 from .stacked import stacked_rows
 
 EXACT = 2.0**53
@@ -29,8 +31,9 @@ EXACT = 2.0**53
 class RowSystem:
     """``low`` <= ``matrix`` x <= ``high`` (infinite: no such side), binding where column ``guard`` has ``value``.
 
-    A guard of -1: always. ``matrix`` [m, n] over the problem's layout; the other arrays [m], ``whole`` [n]. ``sharp`` rows have integer
-    coefficients and sides, on which all readings agree. Row r is row ``place[r]`` of ``lins[block[r]]``.
+    A guard of -1: always. ``matrix`` [m, n] over the problem's layout; the other arrays [m], ``whole`` [n]. The numbers
+    of ``sharp`` rows mean themselves: they are read as dyadic, or integers, on which all readings agree. Row r is row
+    ``place[r]`` of ``lins[block[r]]``.
     """
 
     matrix: sparse.csr_array
@@ -58,8 +61,9 @@ class RowSystem:
         value = joined([np.ones(lin.size) if lin.guard is None else lin.guard.value for lin in chosen])
         integral = whole_numbers(matrix.data)
         sharp = count_rows(matrix, ~integral) == 0
-        sharp &= whole_numbers(high) & (np.isinf(low) | whole_numbers(low))
+        sharp &= (np.isinf(high) | whole_numbers(high)) & (np.isinf(low) | whole_numbers(low))
         block = np.repeat(np.arange(len(chosen)), sizes)
+        sharp |= np.array([lin.reading == "dyadic" for lin in chosen] + [False])[block]
         place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         kinds = [np.full(var.size, var.discrete) for var in problem.vars.values()]
         whole = np.concatenate([np.zeros(0, bool), *kinds])
@@ -123,9 +127,11 @@ class LeastSums:
         with np.errstate(over="ignore"):
             infinite = np.isinf(matrix.data * bound)
         terms = matrix.data * np.where(infinite, 0.0, bound)
-        total = np.bincount(rows, terms, matrix.shape[0])
-        scale = np.bincount(rows, np.abs(terms), matrix.shape[0]) + np.abs(side)
-        exact = sharp & (scale < EXACT) & (count_rows(matrix, ~infinite & ~whole_numbers(bound)) == 0)
+        total = np.asarray(np.bincount(rows, terms, matrix.shape[0]), dtype=np.float64)
+        scale = np.asarray(np.bincount(rows, np.abs(terms), matrix.shape[0]), dtype=np.float64) + np.abs(side)
+        unit = np.where(np.isfinite(side), lowest_bit(side), np.inf)
+        np.minimum.at(unit, rows, lowest_bit(matrix.data) * np.where(infinite, np.inf, lowest_bit(bound)))
+        exact = sharp & (scale < EXACT * unit)
         error = np.where(exact, 0.0, (count + 4) * (2.0**-52 * scale + 2.0**-1000))
         return cls(terms, infinite, total, count_rows(matrix, infinite), scale, error, exact)
 

@@ -1,0 +1,299 @@
+"""Random small problems and their judgement by enumeration, for the suite and for large sweeps.
+
+``sweep(name, count, seed)`` runs one family of ``CASES`` and raises AssertionError at the first problem that a pass
+treats wrongly. Rows are judged here in integer arithmetic on dense matrices, without the package's evaluation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from isinglass.ir.blocks import Arg, Fn, Guard, Lin, Poly, Var
+from isinglass.ir.errors import Infeasible, Refused
+from isinglass.ir.functions.product import Product
+from isinglass.ir.operators.csr import Csr
+from isinglass.ir.operators.dense import Dense
+from isinglass.ir.problem import Problem
+from isinglass.ir.terms.linear import Linear
+from isinglass.ir.terms.monomials import Monomials
+
+Array = Any
+Table = dict[str, Any]
+LIMIT = 1 << 17
+
+
+def axis(var: Var, place: int) -> Array:
+    """Values to try for one scalar: all of a discrete one, quarters of a real one."""
+    low, high = var.lower[place], var.upper[place]
+    if var.domain == "spin":
+        return np.array([s for s in (-1.0, 1.0) if low <= s <= high])
+    if var.domain == "real":
+        return np.unique(np.concatenate([np.arange(np.ceil(low * 4), np.floor(high * 4) + 1) / 4, [low, high]]))
+    return np.arange(np.ceil(low), np.floor(high) + 1)
+
+
+def points(problem: Problem) -> Table:
+    """All points of the box, by block; elements that function blocks compute are free here too."""
+    axes = [axis(var, place) for var in problem.vars.values() for place in range(var.size)]
+    assert np.prod([float(len(a)) for a in axes]) <= LIMIT, "too many points to enumerate"
+    table = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes)) if axes else np.zeros((1, 0))
+    return problem.unstack(table)
+
+
+def take(values: Table, chosen: Array) -> Table:
+    return {name: array[chosen] for name, array in values.items()}
+
+
+def admits(problem: Problem, values: Table) -> Array:
+    """Which points [B] lie in the box and satisfy every row, guard and function block."""
+    good = np.ones(len(next(iter(values.values()))), bool)
+    for var in problem.vars.values():
+        x = values[var.name]
+        good &= ((x >= var.lower) & (x <= var.upper)).all(axis=1)
+        if var.domain != "real":
+            good &= (x == np.rint(x)).all(axis=1)
+    for lin in problem.lins.values():
+        activity = sum((values[k] @ op.to_csr().toarray().T for k, op in lin.parts.items()), np.zeros((1, lin.size)))
+        least = -np.inf if lin.least is None else lin.least
+        good &= holds(activity, lin.sense, lin.rhs, least, lin.guard, values)
+    for poly in problem.constraints:
+        assert poly.sense is not None and poly.rhs is not None
+        good &= holds(poly.value(values), poly.sense, poly.rhs, -np.inf, poly.guard, values)
+    for fn in problem.fns.values():
+        args = [arg.pick(values[arg.variable]) for arg in fn.args]
+        good &= (np.prod(args, axis=0) == values[fn.output]).all(axis=1)
+    return good
+
+
+def holds(activity: Array, sense: str, rhs: Array, least: Any, guard: Guard | None, values: Table) -> Array:
+    fine = (activity == rhs) if sense == "==" else (activity <= rhs) & (activity >= least)
+    if guard is not None:
+        on = values[guard.variable][:, np.maximum(guard.index, 0)] == guard.value
+        fine = fine | ((guard.index >= 0) & ~on)
+    return fine.all(axis=1)
+
+
+def objective(problem: Problem, values: Table) -> Array:
+    return problem.objective.value(values)[:, 0]
+
+
+# -- judgement ---------------------------------------------------------------------------------------------------------
+
+
+def check_same(before: Problem, one: Any) -> str:
+    """A pass that promises the same feasible set, by enumeration of both sides; a word for what happened."""
+    source = points(before)
+    allowed = admits(before, source)
+    try:
+        step = one.run(before)
+    except Infeasible as error:
+        assert not allowed.any(), f"called infeasible: {error}"
+        assert error.row
+        return "infeasible"
+    assert (step.guarantee.feasible, step.guarantee.optimum) == ("same", "kept")
+    down, mask = step.lift.down(source)
+    assert set(down) == set(step.problem.vars)
+    assert mask.all()
+    back = step.lift.up(down)
+    assert all(np.array_equal(back[name], source[name]) for name in before.vars)
+    after = admits(step.problem, down)
+    assert np.array_equal(after, allowed), "feasible before and after differ"
+    fine = take(down, allowed)
+    if allowed.any():
+        assert np.allclose(objective(step.problem, fine), objective(before, take(source, allowed)), rtol=0, atol=1e-9)
+    check_back(before, step)
+    return "feasible" if allowed.any() else "empty"
+
+
+def check_back(before: Problem, step: Any) -> None:
+    """Every feasible point of the new problem decodes to a feasible one of the old, of equal objective."""
+    try:
+        target = points(step.problem)
+    except AssertionError:  # too many invented variables: the forward direction has to do
+        return
+    target = take(target, admits(step.problem, target))
+    if len(next(iter(target.values()))):
+        decoded = step.lift.up(target)
+        assert admits(before, decoded).all(), "an infeasible point became feasible"
+        assert np.allclose(objective(before, decoded), objective(step.problem, target), rtol=0, atol=1e-9)
+
+
+# -- generators --------------------------------------------------------------------------------------------------------
+
+
+def blocks(rng: np.random.Generator, real: bool = False, spin: bool = False) -> list[Var]:
+    """A few binaries and integers, if wished a real and a spin."""
+    low = rng.integers(-3, 2, 2).astype(float)
+    found = [
+        Var.of("x", "bin", (int(rng.integers(2, 5)),)),
+        Var.of("y", "int", (2,), low, low + rng.integers(0, 5, 2)),
+    ]
+    if real:
+        found.append(Var.of("r", "real", (1,), -1.5, float(rng.integers(0, 3))))
+    if spin:
+        found.append(Var.of("s", "spin", (2,)))
+    return found
+
+
+def linear_objective(rng: np.random.Generator, variables: list[Var]) -> Poly:
+    parts = tuple(Linear(v.name, Dense(rng.integers(-5, 6, (1, v.size)).astype(float))) for v in variables)
+    return Poly("objective", "objective", parts, np.array([float(rng.integers(-3, 4))]))
+
+
+def rows(rng: np.random.Generator, variables: list[Var], name: str, count: int, sense: str, scale: float = 1.0) -> Lin:
+    """Sparse integer rows (times ``scale``) whose sides lie where some points satisfy them and some don't."""
+    parts, total = {}, np.zeros(count)
+    for var in variables:
+        matrix = rng.integers(-4, 5, (count, var.size)) * (rng.random((count, var.size)) < 0.7) * scale
+        parts[var.name] = Csr.of(Dense(matrix).to_csr())
+        spread = var.upper - var.lower
+        inside = var.lower + np.rint(spread * rng.random(var.size))
+        inside = np.where(var.domain == "spin", 2 * np.rint(rng.random(var.size)) - 1, inside)
+        total += matrix @ np.minimum(inside, var.upper)
+    slack = 0.0 if sense == "==" else np.rint(rng.random(count) * 6 - 1) * scale
+    return Lin(name, parts, sense, total + slack, "dyadic")
+
+
+def guarded(rng: np.random.Generator, lin: Lin, variable: str, size: int) -> Lin:
+    index = rng.integers(-1, size, lin.size)
+    return replace(lin, guard=Guard(variable, index, rng.integers(0, 2, lin.size).astype(float)))
+
+
+def ranged(rng: np.random.Generator, lin: Lin) -> Lin:
+    width = rng.integers(0, 8, lin.size).astype(float)
+    return replace(lin, least=np.where(rng.random(lin.size) < 0.7, lin.rhs - width, -np.inf))
+
+
+def linear_rows(rng: np.random.Generator, real: bool = False, guards: bool = True) -> Problem:
+    """Rows of all kinds: ``<=``, ``==``, ranged, guarded; sometimes a fixed guard, sometimes contradictory."""
+    variables = blocks(rng, real, bool(rng.random() < 0.3))
+    scale = 0.125 if real and rng.random() < 0.5 else 1.0
+    lins = [
+        rows(rng, variables, "cap", int(rng.integers(1, 4)), "<=", scale),
+        ranged(rng, rows(rng, variables, "range", int(rng.integers(1, 3)), "<=", scale)),
+    ]
+    if rng.random() < 0.5:
+        lins.append(rows(rng, variables[:2], "same", 1, "=="))
+    if guards:
+        size = variables[0].size
+        lins = [guarded(rng, lin, "x", size) if rng.random() < 0.6 else lin for lin in lins]
+        lins.append(guarded(rng, rows(rng, variables[: 2 + real], "gate", 2, "==", scale), "x", size))
+        if rng.random() < 0.3:
+            lower = np.zeros(size)
+            lower[0] = 1.0
+            variables[0] = replace(variables[0], lower=lower)
+    return Problem("rows", (*variables, *lins, linear_objective(rng, variables)))
+
+
+def repeated_rows(rng: np.random.Generator) -> Problem:
+    """Rows that occur again, with other sides, signs, guards, and rows that always hold."""
+    problem = linear_rows(rng)
+    lins = list(problem.lins.values())
+    extra: list[Lin] = []
+    for number in range(int(rng.integers(1, 5))):
+        lin = lins[int(rng.integers(len(lins)))]
+        sign = float(rng.choice([-1.0, 1.0]))
+        parts = {name: operator.scaled(sign) for name, operator in lin.parts.items()}
+        sense = str(rng.choice(["<=", "==", lin.sense]))
+        shift = np.rint(rng.random(lin.size) * 4 - 1) * (rng.random() < 0.7)
+        guard = lin.guard if rng.random() < 0.7 else None
+        if guard is not None and rng.random() < 0.3:
+            guard = replace(guard, value=1 - guard.value)
+        extra.append(Lin(f"again{number}", parts, sense, sign * lin.rhs + shift, "dyadic", guard=guard))
+    return problem.with_blocks([*problem.blocks, *extra])
+
+
+def monomial_rows(rng: np.random.Generator, mixed: bool = False) -> Problem:
+    """Polynomial rows over two blocks of binaries, with squares, repeats and constants; guards; a cubic objective."""
+    variables = [Var.of("x", "bin", (3,)), Var.of("z", "bin", (2,)), Var.of("y", "int", (1,), -1, 2)]
+    count = int(rng.integers(1, 4))
+    line = Linear("y", Dense(rng.integers(-2, 3, (count, 1)) * 1.0))
+    constraint = Poly(
+        "curve", "constraint", (monomials(rng, count, 4, mixed), line),
+        rng.integers(-2, 3, count).astype(float), sense=str(rng.choice(["<=", "=="])),
+        rhs=rng.integers(-2, 5, count).astype(float), reading="simplest",
+    )  # fmt: skip
+    if rng.random() < 0.5:
+        guard = Guard("z", rng.integers(-1, 2, count), rng.integers(0, 2, count).astype(float))
+        constraint = replace(constraint, guard=guard)
+    goal = Poly("objective", "objective", (monomials(rng, 1, 6, mixed),), np.array([2.0]))
+    return Problem("curves", (*variables, constraint, goal))
+
+
+def monomials(rng: np.random.Generator, rows: int, count: int, mixed: bool) -> Monomials:
+    """Up to cubic monomials in x [3] and z [2], where ``mixed`` with at most one y."""
+    total = rows * count
+    which = rng.integers(-1, 2, (total, 3))
+    which = -np.sort(-which, axis=1)
+    index = np.where(which == 0, rng.integers(0, 3, (total, 3)), rng.integers(0, 2, (total, 3)))
+    if mixed:
+        which[:, 0] = np.where(rng.random(total) < 0.4, 2, which[:, 0])
+    index = np.where(which == 2, 0, np.where(which < 0, 0, index))
+    row = np.repeat(np.arange(rows), count)
+    return Monomials(rows, ("x", "z", "y"), row, which, index, rng.integers(-3, 4, total).astype(float))
+
+
+def product_blocks(rng: np.random.Generator) -> Problem:
+    """Products of two or three binaries, and of binaries with one number, as function blocks."""
+    low = float(rng.integers(-3, 2))
+    variables = [Var.of("x", "bin", (3,)), Var.of("y", "int", (2,), low, low + float(rng.integers(0, 4)))]
+    if rng.random() < 0.3:
+        variables[1] = replace(variables[1], domain="real")
+    wide = Var.of("w", str(rng.choice(["int", variables[1].domain])), (2,), min(low, 0) - 1, variables[1].upper + 4)
+    outputs = [Var.of("z", "bin", (2,)), replace(wide, domain=variables[1].domain)]
+    def pick(n: int, k: int) -> Array:
+        return rng.integers(0, n, k)
+    degree = int(rng.integers(2, 4))
+    fns = [
+        Fn("and", "z", Product(), tuple(Arg("x", pick(3, 2)) for _ in range(degree))),
+        Fn("gate", "w", Product(), (*(Arg("x", pick(3, 2)) for _ in range(degree - 1)), Arg("y"))),
+    ]
+    return Problem("products", (*variables, *outputs, *fns, linear_objective(rng, [*variables, *outputs])))
+
+
+Case = tuple[Callable[[np.random.Generator], Problem], Callable[[], Any]]
+
+
+def family(name: str) -> Case:
+    """Generator and pass of one family."""
+    from isinglass.compiler.pipeline import Pipeline
+
+    makers: dict[str, tuple[Callable[[np.random.Generator], Problem], str]] = {
+        "tighten": (lambda rng: linear_rows(rng), "tighten-bounds"),
+        "tighten-real": (lambda rng: linear_rows(rng, real=True), "tighten-bounds"),
+        "drop": (lambda rng: linear_rows(rng), "drop-rows"),
+        "drop-real": (lambda rng: linear_rows(rng, real=True), "drop-rows"),
+        "drop-repeated": (repeated_rows, "drop-rows"),
+        "big-m": (lambda rng: linear_rows(rng), "guards-to-big-m"),
+        "big-m-real": (lambda rng: linear_rows(rng, real=True), "guards-to-big-m"),
+        "linearize": (monomial_rows, "linearize-constraints"),
+        "linearize-all": (monomial_rows, "linearize-constraints{objective=true}"),
+        "linearize-mixed": (lambda rng: monomial_rows(rng, True), "linearize-constraints{objective=true,mixed=true}"),
+        "products": (product_blocks, "encode-products"),
+    }
+    maker, text = makers[name]
+    return maker, lambda: Pipeline.parse(text).passes[0]
+
+
+CASES = ("tighten", "tighten-real", "drop", "drop-real", "drop-repeated", "big-m", "big-m-real", "linearize",
+         "linearize-all", "linearize-mixed", "products")  # fmt: skip
+
+
+def sweep(name: str, count: int, seed: int = 0) -> Counter[str]:
+    """``count`` problems of one family through its pass; how often which outcome came up."""
+    maker, make_pass = family(name)
+    found: Counter[str] = Counter()
+    for number in range(count):
+        problem = maker(np.random.default_rng([seed, number]))
+        try:
+            found[check_same(problem, make_pass())] += 1
+        except Refused as error:
+            found[f"refused: {error}"] += 1
+        except AssertionError as error:
+            raise AssertionError(f"{name}, seed {seed}, case {number}: {error}") from error
+    return found

@@ -1,0 +1,183 @@
+"""Bound tightening, row removal, big-M, products: every pass against enumeration, and its words and errors."""
+
+from __future__ import annotations
+
+import models
+import numpy as np
+import pytest
+
+from isinglass.compiler.passes.drop_rows import DropRows
+from isinglass.compiler.passes.guards_to_big_m import GuardsToBigM
+from isinglass.compiler.passes.tighten_bounds import TightenBounds
+from isinglass.ir.blocks import Guard, Lin, Var
+from isinglass.ir.errors import Infeasible, Refused
+from isinglass.ir.operators.dense import Dense
+from isinglass.ir.problem import Problem
+
+
+@pytest.mark.parametrize("name", models.CASES)
+def test_families(name: str) -> None:
+    found = models.sweep(name, 50)
+    assert found["feasible"] >= 5, found
+
+
+def problem(*blocks: Var | Lin) -> Problem:
+    return Problem("p", blocks)
+
+
+def lin(name: str, rows: list[list[float]], sense: str, rhs: list[float], var: str = "y", **more: object) -> Lin:
+    return Lin(name, {var: Dense(np.array(rows, dtype=float))}, sense, np.array(rhs, dtype=float), "dyadic", **more)  # type: ignore[arg-type]
+
+
+# -- tighten-bounds ----------------------------------------------------------------------------------------------------
+
+
+def test_infinite_bounds_become_finite() -> None:
+    y = Var.of("y", "int", (2,), 0, np.inf)
+    step = TightenBounds().run(problem(y, lin("cap", [[2, 3]], "<=", [10])))
+    assert step.problem.vars["y"].upper.tolist() == [5, 3]
+    assert [(n.block, n.count) for n in step.ledger] == [("y", 2)]
+
+
+def test_one_infinite_term_still_bounds_that_variable() -> None:
+    y = Var.of("y", "int", (2,), [0, -np.inf], [4, np.inf])
+    step = TightenBounds().run(problem(y, lin("tie", [[1, -2]], "==", [1])))
+    assert (step.problem.vars["y"].lower[1], step.problem.vars["y"].upper[1]) == (0, 1)
+
+
+def test_rounds_limit_slow_convergence() -> None:
+    y = Var.of("y", "int", (2,), 0, 1000)
+    rows = lin("chase", [[1, -1], [-1, 1]], "<=", [-1, -1])
+    step = TightenBounds(rounds=3).run(problem(y, rows))
+    assert 3 <= step.problem.vars["y"].lower.max() <= 12
+
+
+def test_real_bounds_are_rounded_outward() -> None:
+    y = Var.of("y", "real", (1,), 0, 10)
+    step = TightenBounds().run(problem(y, lin("third", [[3]], "<=", [1])))
+    assert 1 / 3 <= step.problem.vars["y"].upper[0] <= 1 / 3 + 1e-15
+
+
+@pytest.mark.parametrize("reading", ["decimal", "simplest"])
+def test_decimal_row_keeps_its_touching_point(reading: str) -> None:
+    """0.1 y <= 0.3 admits y = 3, though 0.3 / 0.1 < 3 in float64."""
+    assert 0.3 / 0.1 < 3
+    y = Var.of("y", "int", (1,), 0, 10)
+    row = Lin("cap", {"y": Dense(np.array([[0.1]]))}, "<=", np.array([0.3]), reading)
+    assert TightenBounds().run(problem(y, row)).problem.vars["y"].upper[0] == 3
+
+
+def test_large_integers_are_exact() -> None:
+    y = Var.of("y", "int", (2,), 0, 2.0**40)
+    row = lin("cap", [[3, 2.0**12]], "<=", [3 * (2.0**40 - 5) + 2])
+    assert TightenBounds().run(problem(y, row)).problem.vars["y"].upper[0] == 2.0**40 - 5
+
+
+def test_guard_of_an_impossible_row_is_closed() -> None:
+    g, y = Var.of("g", "bin", (2,)), Var.of("y", "int", (1,), 0, 3)
+    rows = lin("gate", [[1], [-1]], "<=", [-1, -4], guard=Guard("g", np.array([0, 1]), np.array([1.0, 0.0])))
+    new = TightenBounds().run(problem(g, y, rows)).problem.vars["g"]
+    assert new.upper.tolist() == [0, 1]
+    assert new.lower.tolist() == [0, 1]
+
+
+def test_infeasible_names_the_row_and_the_numbers() -> None:
+    y = Var.of("y", "int", (2,), 0, 3)
+    with pytest.raises(Infeasible) as caught:
+        TightenBounds().run(problem(y, lin("need", [[1, 1], [-1, -1]], "<=", [9, -7])))
+    assert (caught.value.row, caught.value.least, caught.value.rhs) == ("need[1]", -6, -7)
+    assert "row need[1] can't be satisfied" in str(caught.value)
+
+
+def test_equality_without_integer_solution() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    with pytest.raises(Infeasible, match="no integer point satisfies row half"):
+        TightenBounds().run(problem(y, lin("half", [[1, 2]], "==", [2.5])))
+
+
+def test_nothing_to_do_returns_the_same_problem() -> None:
+    given = problem(Var.of("y", "int", (2,), 0, 3), lin("cap", [[1, 1]], "<=", [5]))
+    step = TightenBounds().run(given)
+    assert step.problem is given
+    assert step.ledger == ()
+
+
+# -- drop-rows ---------------------------------------------------------------------------------------------------------
+
+
+def test_tightest_of_equal_rows_stays() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    rows = lin("cap", [[1, 2], [1, 2], [-1, -2], [1, 2]], "<=", [8, 7, -3, 7])
+    left = DropRows().run(problem(y, rows)).problem.lins["cap"]
+    assert left.rhs.tolist() == [7, -3]
+
+
+def test_an_equality_covers_the_rows_beside_it() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    cap, tie = lin("cap", [[1, 2], [-1, -2]], "<=", [7, -7]), lin("tie", [[1, 2]], "==", [7])
+    assert set(DropRows().run(problem(y, cap, tie)).problem.lins) == {"tie"}
+
+
+def test_contradictory_pair_names_both() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    with pytest.raises(Infeasible, match=r"rows low and cap bound the same expression by at least 6 and at most 5"):
+        DropRows().run(problem(y, lin("cap", [[1, 2]], "<=", [5]), lin("low", [[-1, -2]], "<=", [-6])))
+
+
+def test_rows_that_define_a_block_stay() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    z = Var.of("z", "real", (1,))
+    layer = Lin("layer", {"y": Dense(np.ones((1, 2))), "z": Dense(-np.ones((1, 1)))}, "==", np.zeros(1), defines="z")
+    given = problem(y, z, layer, lin("cap", [[1, 1]], "<=", [18]))
+    assert set(DropRows().run(given).problem.lins) == {"layer"}
+
+
+# -- guards-to-big-m ---------------------------------------------------------------------------------------------------
+
+
+def test_big_m_is_the_least_integer() -> None:
+    g, y = Var.of("g", "bin", (2,)), Var.of("y", "int", (1,), -1, 3)
+    rows = lin("gate", [[2], [2]], "<=", [1, 1], guard=Guard("g", np.array([0, 1]), np.array([1.0, 0.0])))
+    new = GuardsToBigM().run(problem(g, y, rows)).problem.lins["gate"]
+    assert new.guard is None
+    assert new.parts["g"].to_dense().tolist() == [[5, 0], [0, -5]]
+    assert new.rhs.tolist() == [6, 1]
+
+
+def test_float_sides_stay_exact() -> None:
+    """b + M must be a float64, or the row would mean something else where the guard is on."""
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "real", (1,), -1 / 3, 1 / 3)
+    side = float(np.float32(0.1))
+    row = lin("gate", [[float(np.float32(0.7))]], "<=", [side], guard=Guard("g", np.array([0]), np.ones(1)))
+    step = GuardsToBigM().run(problem(g, y, row))
+    new = step.problem.lins["gate"]
+    big = new.parts["g"].to_dense()[0, 0]
+    assert step.guarantee.exact
+    assert new.rhs[0] - big == side
+    assert float(np.float32(0.7)) / 3 - side < big < (float(np.float32(0.7)) / 3 - side) * (1 + 2e-6)
+
+
+def test_side_that_can_not_stay_exact_grows() -> None:
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "real", (1,), 0, 1e9)
+    row = lin("gate", [[1.0]], "<=", [0.1], guard=Guard("g", np.array([0]), np.ones(1)))
+    step = GuardsToBigM().run(problem(g, y, row))
+    new = step.problem.lins["gate"]
+    assert (step.guarantee.feasible, step.guarantee.optimum) == ("grows", "bounded")
+    assert 0 < step.guarantee.row_error["gate"] <= 2.5e-7
+    assert new.rhs[0] - new.parts["g"].to_dense()[0, 0] >= 0.1
+    assert any(note.loss for note in step.ledger)
+
+
+def test_unbounded_guarded_row_is_refused() -> None:
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "int", (2,), 0, [3, np.inf])
+    row = lin("gate", [[1, 1]], "<=", [2], guard=Guard("g", np.array([0]), np.ones(1)))
+    with pytest.raises(Refused, match=r"guarded row gate has no finite big-M: y\[1\] is unbounded"):
+        GuardsToBigM().run(problem(g, y, row))
+
+
+def test_decimal_guarded_row_is_refused() -> None:
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "int", (1,), 0, 3)
+    row = Lin("gate", {"y": Dense(np.array([[0.1]]))}, "<=", np.array([0.2]), "decimal",
+              guard=Guard("g", np.array([0]), np.ones(1)))  # fmt: skip
+    with pytest.raises(Refused, match="run normalize-rows first"):
+        GuardsToBigM().run(problem(g, y, row))
