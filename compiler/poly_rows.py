@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from ..ir.blocks import Poly
+from ..ir.blocks import Block, Lin, Poly
+from ..ir.errors import Refused
 from ..ir.problem import Problem
 from ..ir.terms.monomials import Monomials
 from ..ir.types import BoolArray, FloatArray
@@ -50,3 +51,16 @@ def from_rows(poly: Poly, rows: MonomialRows, matrix: sparse.csr_array, rhs: Flo
     basis = rows.basis
     term = Monomials(matrix.shape[0], basis.names, row, basis.which[column], basis.index[column], coo.data)
     return replace(poly, terms=(term,), constant=np.zeros(matrix.shape[0]), rhs=rhs, reading="dyadic")
+
+
+def integer_like(problem: Problem, name: str) -> Problem:
+    """Rows over ``name`` read as dyadic where all their numbers are whole, which is the same meaning; others refused."""
+    blocks: list[Block] = []
+    for block in problem.blocks:
+        if isinstance(block, Lin) and name in block.parts and block.reading != "dyadic":
+            numbers = np.concatenate([block.rhs, *(op.to_csr().data for op in block.parts.values())])
+            if (numbers % 1).any():
+                raise Refused(f"rows {block.name!r} have fractional numbers", hint="run normalize-rows{mode=keep} before grid-reals")
+            block = replace(block, reading="dyadic")
+        blocks.append(block)
+    return problem.with_blocks(blocks)

@@ -1,0 +1,379 @@
+"""The Python front: compile, solve, decode, run. With ``cli`` the only module that sees all four packages.
+
+Everything heavy is imported inside the functions that need it, so that importing isinglass stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .ir.answers import Answer
+from .ir.errors import Infeasible, InputError, Refused
+from .ir.guarantee import Guarantee
+from .ir.ledger import Ledger
+from .ir.lifting import Lift
+from .ir.problem import Problem
+from .ir.protocols import Event, Limits
+from .ir.samples import Samples
+from .ir.tasks import Optimize, Prove, Task
+from .ir.types import AnyArray
+
+if TYPE_CHECKING:
+    from .backends.quadratic import QuadraticForm
+    from .backends.reweighting import Reweightable
+    from .compiler.pipeline import Trace
+    from .ir.decoding import Decoded
+
+Progress = Callable[[Event], None]
+
+
+def read(path: str | Path, defines: Mapping[str, str] | None = None) -> Task:
+    """The task stated in a file: ``.glass``, ``.lp``, ``.mps``, ``.igir``. Raises :class:`InputError`."""
+    from .frontends.files import read as read_file
+
+    return read_file(path, defines or {})
+
+
+def as_task(source: Problem | Task | str | Path) -> Task:
+    """A task from whatever a user may hand over."""
+    if isinstance(source, Problem):
+        return Optimize(source)
+    return read(source) if isinstance(source, (str, Path)) else source
+
+
+# -- compiling --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A problem compiled for a target: ``trace`` holds every step, ``target`` what to emit, ``options`` what was asked."""
+
+    trace: Trace
+    target: Any
+    key: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Problem:
+        return self.trace.source
+
+    @property
+    def problem(self) -> Problem:
+        """The compiled problem, at the target's level."""
+        return self.trace.problem
+
+    @property
+    def lift(self) -> Lift:
+        return self.trace.lift
+
+    @property
+    def guarantee(self) -> Guarantee:
+        return self.trace.guarantee
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.trace.ledger
+
+    @property
+    def artifact(self) -> Any:
+        """What the target emits: an object, or the bytes of its file."""
+        return self.target.emit(self.problem)
+
+    @cached_property
+    def form(self) -> QuadraticForm:
+        """The QUBO's arrays (targets of binaries only)."""
+        from .backends.assembly import assemble
+
+        return assemble(self.problem)
+
+    @cached_property
+    def bqm(self) -> Any:
+        """dimod's BinaryQuadraticModel, variables named as in ``problem.labels()``."""
+        from .backends.target import TARGETS
+
+        return TARGETS["bqm"]().emit(self.problem)
+
+    @cached_property
+    def reweightable(self) -> Reweightable:
+        """The penalties over one sparsity pattern: new weights without recompiling."""
+        from .backends.reweighting import Reweightable
+
+        return Reweightable.of(self.problem)
+
+    def reweighted(self, weights: Any) -> Compiled:
+        """The same with other penalty weights [one per penalised row], the proof kept only where it covers them."""
+        from .compiler.reweigh import reweighted
+
+        return replace(self, trace=reweighted(self.trace, self.reweightable.check(weights)))
+
+    def decode(self, samples: Any) -> Decoded:
+        """Any dimod SampleSet, :class:`Samples`, or array of 0/1 rows, decoded and evaluated on the source."""
+        from .ir.decoding import decode
+
+        return decode(self.source, self.lift, self.samples(samples))
+
+    def samples(self, samples: Any) -> Samples:
+        """Samples of the compiled problem from whatever a solver returned."""
+        from .backends.sample_files import from_table
+
+        return samples if isinstance(samples, Samples) else from_table(self.problem, samples)
+
+    def answer(self, samples: Any, solver: str = "") -> Answer:
+        """The best decoded sample as an answer; samples prove nothing beyond their witness."""
+        from .ir.decoding import Solved, answer
+
+        return answer(self.decode(samples), self.guarantee, self.ledger, Solved(solver))
+
+    def explain(self) -> str:
+        """Variables by origin, couplers, guarantee, weights and their proofs, dynamic range, hardware fit."""
+        from .backends.explain import form_lines
+        from .compiler.report import counts, guarantee_lines, ledger_lines, penalty_lines
+
+        lines = [f"{self.source.name}: {self.source.size} source variables -> {self.problem.size} for target {self.key}"]
+        lines += [f"  {count:>8,} {origin}" for origin, count in counts(self.problem).items()]
+        lines += guarantee_lines(self.trace)
+        lines += penalty_lines(self.problem)
+        lines += form_lines(self.problem)
+        lines += ledger_lines(self.trace)
+        return "\n".join(lines)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write a bundle: source, compiled problem, lift, target file, manifest. Appears complete or not at all."""
+        from .backends.bundle import save_bundle
+
+        return save_bundle(directory, self)
+
+
+def compile(
+    source: Problem | Task | str | Path,
+    target: str = "bqm",
+    *,
+    pipeline: str | None = None,
+    arrays: Mapping[str, AnyArray] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Compiled:
+    """Compile a problem (or the file that states it) for a target.
+
+    ``target``: a name with options, ``"bqm"``, ``"ising{bits=8}"``. ``pipeline``: passes instead of the default ones;
+    ``arrays`` it may name as ``@name``. Options: ``code`` (log, unary, one-hot, domain-wall, bounded with ``limit``),
+    ``rounding`` (exact, outward, inward), ``slack`` (half-step, unit), ``weight`` (stated instead of proved),
+    ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers sharpen
+    the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
+
+    Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory.
+    """
+    from .backends.target import make_target
+    from .compiler.compile import compile_problem
+
+    task = as_task(source)
+    if not isinstance(task, Optimize):
+        raise Refused(f"a {type(task).__name__.lower()} goal is answered by run, not compiled to {target}")
+    made, key = make_target(target)
+    merged = {**task.options, **options}
+    if pipeline is None and isinstance(merged.get("pipeline"), str):
+        pipeline = merged["pipeline"]
+    trace = compile_problem(task.problem, made.level, merged, pipeline, arrays or {}, lp_tool, progress)
+    return Compiled(trace, made, key, merged)
+
+
+def lp_tool() -> Any:
+    """The warm-started linear program that drivers use."""
+    from .backends.solvers.highs import open_lp
+
+    return open_lp
+
+
+# -- solving ----------------------------------------------------------------------------------------------------------------
+
+
+def make_solver(solver: Any) -> tuple[Any, str]:
+    """A solver from its name with options, or from any object with dimod's ``sample(bqm)``."""
+    from .backends.solver import make_solver as make
+
+    return make(solver)
+
+
+def solve(
+    source: Problem | Task | str | Path,
+    solver: Any = None,
+    *,
+    timeout: float | None = None,
+    seed: int = 0,
+    reads: int = 100,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Answer:
+    """Compile for the solver, run it, decode, re-check on the source; or drive a network question.
+
+    ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or an object
+    with ``sample(bqm)``. Further options as in :func:`compile`.
+    """
+    task = as_task(source)
+    limits = Limits(timeout, seed, reads)
+    options = {**task.options, **options}
+    if isinstance(task, Prove):
+        return prove(task, solver, limits, progress)
+    if not isinstance(task, Optimize):
+        raise Refused(f"goal {type(task).__name__.lower()} is not available in this version", code="not-yet")
+    chosen, name = make_solver(solver or options.get("solver") or "highs")
+    return solve_problem(task, chosen, name, limits, options, progress)
+
+
+def solve_problem(
+    task: Optimize, solver: Any, name: str, limits: Limits, options: Mapping[str, Any], progress: Progress | None
+) -> Answer:
+    """The loop of one solver call: compile, solve, decode, answer."""
+    from .compiler.compile import compile_problem
+    from .ir.decoding import Solved, answer, decode
+
+    start = perf_counter()
+    try:
+        trace = compile_problem(task.problem, solver.level, options, options.get("pipeline"), {}, lp_tool, progress)
+    except Infeasible as error:
+        return infeasible(task.problem, error, perf_counter() - start)
+    compiled = perf_counter()
+    if progress:
+        progress(Event(f"{name}: {trace.problem.size} variables"))
+    samples = solver.solve(trace.problem, limits)
+    solved = perf_counter()
+    decoded = decode(task.problem, trace.lift, samples)
+    known = Solved(
+        name, solver.complete, str(samples.info.get("status", "")), samples.claimed_bound, limits.seed,
+        bool(samples.info.get("time_limited", False)),
+    )  # fmt: skip
+    timings = {"compile": compiled - start, "solve": solved - compiled, "decode": perf_counter() - solved}
+    return answer(decoded, trace.guarantee, trace.ledger, replace(known, timings=timings))
+
+
+def infeasible(problem: Problem, error: Infeasible, seconds: float) -> Answer:
+    """A contradiction found while compiling, with a certificate where the checker can re-derive it on its own."""
+    from .ir.certificates.bound_propagation import check
+
+    certificate = {"kind": "bound-propagation", "row": error.row}
+    basis = "certificate" if check(problem, certificate) else "none"
+    return Answer(
+        "infeasible" if basis == "certificate" else "unknown", basis, certificate=certificate, detail=(str(error.diagnostics[0].message),),
+        timings={"compile": seconds},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What drivers may use (``ir/protocols.py``)."""
+
+    milp: Any
+    open_lp: Any
+    runner: Any
+
+
+def prove(task: Prove, solver: Any, limits: Limits, progress: Progress | None) -> Answer:
+    """A question about a network, through the driver that its ``compile { method = ... }`` names (default: milp-prove)."""
+    from .backends.network_runner import NetworkRunner
+    from .compiler.drivers import DRIVERS
+
+    method = {"milp": "milp-prove"}.get(str(task.options.get("method", "milp")), str(task.options.get("method")))
+    if method not in DRIVERS:
+        raise Refused(f"method {method} is not available in this version", code="not-yet", hint="use method = milp")
+    milp, name = make_solver(solver or "highs")
+    if milp.level != "MIP":
+        raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
+    tools = Tools(milp, lp_tool(), NetworkRunner(task.network))
+    found: Answer | None = None
+    for event in DRIVERS[method](task, tools, limits):
+        if isinstance(event, Answer):
+            found = event
+        elif progress:
+            progress(event)
+    if found is None:
+        raise InputError(f"driver {method} ended without an answer")
+    return found.with_fields(solver=name, seed=limits.seed)
+
+
+def from_sympy(expression: Any, symbols: Mapping[Any, Any]) -> Any:
+    """A sympy polynomial (or comparison) over the builder's variables."""
+    from .frontends.sympy_expressions import from_sympy as convert
+
+    return convert(expression, symbols)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------------
+
+
+def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any = None, **options: Any) -> Answer:
+    """Answer the question that a file states; the answer remembers the file and its digest for ``check``."""
+    from .backends.files import read_bytes, sha256
+
+    task = read(path, defines)
+    answer = solve(task, solver, **options)
+    sources = {str(path): sha256(read_bytes(path))}
+    if isinstance(task, Prove):
+        sources[task.network] = sha256(read_bytes(task.network))
+    kept = {"file": str(path), "defines": dict(defines or {})}
+    return answer.with_fields(sources=sources, options=kept)
+
+
+def load(directory: str | Path) -> Bundle:
+    """A bundle that ``compile`` wrote. Raises :class:`InputError` when it is damaged."""
+    from .backends.bundle import load_bundle
+
+    return Bundle(load_bundle(directory))
+
+
+def explain(source: Any, defines: Mapping[str, str] | None = None, target: str = "bqm", options: Mapping[str, Any] | None = None) -> str:
+    """What compiling does, as text: of a bundle, a spec, or a problem."""
+    if isinstance(source, (str, Path)) and Path(source).is_dir():
+        return load(source).compiled.explain()
+    task = read(source, defines) if isinstance(source, (str, Path)) else as_task(source)
+    return compile(task, target, **(options or {})).explain()
+
+
+def opt(path: str | Path, pipeline: str, output: str | Path | None = None) -> Trace:
+    """Run passes over the problem that a file states; write the result in the text form where ``output`` says."""
+    from .backends.ir_files import write_ir
+    from .compiler.pipeline import Pipeline
+
+    task = read(path)
+    if not isinstance(task, (Optimize, Prove)):
+        raise InputError(f"{path}: its goal states no problem that passes could rewrite")
+    trace = Pipeline.parse(pipeline).run(task.problem, check=True)
+    if output is not None:
+        write_ir(trace.problem, output)
+    return trace
+
+
+def ir_text(problem: Problem) -> str:
+    """The text form of a problem (large arrays appear as references)."""
+    from .ir.text import print_ir
+
+    return print_ir(problem)[0]
+
+
+def listing(what: str | None = None) -> str:
+    """What is available, one line each."""
+    from .backends.solver import SOLVERS
+    from .backends.target import TARGETS
+    from .compiler.driver import DRIVERS
+    from .compiler.encoding import ENCODINGS
+    from .compiler.pipeline import PASSES
+    from .compiler.weights._prove import RULES
+    from .ir.rules import FUNCTIONS
+
+    folders = {"targets": TARGETS, "solvers": SOLVERS, "passes": PASSES, "encodings": ENCODINGS, "functions": FUNCTIONS,
+               "drivers": DRIVERS, "weights": RULES}  # fmt: skip
+    lines = []
+    for name, registry in folders.items():
+        if what in (None, name):
+            lines += [f"{name}:"] if what is None else []
+            lines += [f"  {key:<24} {registry.summary(key)}" for key in registry]
+    return "\n".join(lines)
+
+
+__all__ = ["Answer", "Compiled", "compile", "from_sympy", "np", "read", "solve"]

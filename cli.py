@@ -1,0 +1,236 @@
+"""The command line (DESIGN section 8). Commands only parse, call ``api`` and print; exit codes come from the answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from .ir.answers import Answer
+    from .ir.protocols import Event
+
+OPTION_NAMES = ("code", "limit", "rounding", "slack", "weight", "quadratize", "bits", "tight", "cutoff", "pipeline")
+
+
+class Group(click.Group):
+    """Turns every expected error into text on stderr and its exit code; no traceback reaches a user."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from .ir.errors import IsinglassError
+
+        try:
+            return super().invoke(ctx)
+        except IsinglassError as error:
+            click.echo(str(error), err=True)
+            for note in getattr(error, "__notes__", ()):
+                click.echo(f"  {note}", err=True)
+            ctx.exit(error.exit_code)
+        except (KeyboardInterrupt, BrokenPipeError):
+            ctx.exit(3)
+        except MemoryError:
+            click.echo("error[memory]: not enough memory for this problem\n  help: use fewer bits, or decompose it", err=True)
+            ctx.exit(1)
+        except OSError as error:
+            click.echo(f"error[file]: {error.filename or ''}: {error.strerror or error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="isinglass")
+def cli() -> None:
+    """Compile questions about neural networks and discrete problems; get answers that say what they rest on."""
+
+
+def spec_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every command that reads and compiles a model accepts."""
+    for option in reversed(
+        [
+            click.option("-D", "defines", multiple=True, metavar="NAME=VALUE", help="Override a parameter of the spec."),
+            click.option("--code", help="Bit encoding: log, unary, one-hot, domain-wall, bounded."),
+            click.option("--limit", type=int, help="Greatest bit weight of code bounded."),
+            click.option("--rounding", type=click.Choice(["exact", "outward", "inward"]), help="Rows that no integer row equals."),
+            click.option("--slack", type=click.Choice(["half-step", "unit"]), help="Slack of inequalities."),
+            click.option("--weight", type=float, help="State one penalty weight instead of proving weights."),
+            click.option("--quadratize", type=click.Choice(["pairs", "terms"]), help="How cubic and higher terms are reduced."),
+            click.option("--bits", type=int, help="Restrict real variables to a lattice of that many bits."),
+            click.option("--tight", is_flag=True, help="Sharpen proved weights by an incumbent and LP multipliers."),
+            click.option("--cutoff", is_flag=True, help="Cut what is worse than an incumbent (optimum-preserving only)."),
+            click.option("-p", "--pipeline", help="Passes to run instead of the default ones."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The compile options that were stated."""
+    return {name: options[name] for name in OPTION_NAMES if options.get(name) not in (None, False)}
+
+
+def parse_defines(defines: tuple[str, ...]) -> dict[str, str]:
+    """``-D name=value`` pairs."""
+    from .ir.errors import UsageError
+
+    wrong = [text for text in defines if "=" not in text]
+    if wrong:
+        raise UsageError(f"-D {wrong[0]} has no value", hint="write -D name=value")
+    return dict(text.split("=", 1) for text in defines)
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Callable[[Event], None] | None]:
+    """A progress line on stderr when that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(event: Event) -> None:
+            bar.update(task, description=event.text[:70], completed=event.done, total=event.total)
+
+        yield tell
+
+
+def show(answer: Answer, as_json: bool) -> None:
+    """Print an answer; the exit code says whether it is one."""
+    if as_json:
+        click.echo(answer.to_json())
+    else:
+        from .ir.answer_text import answer_text
+
+        click.echo(answer_text(answer))
+    click.get_current_context().exit(answer.exit_code)
+
+
+@cli.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@spec_options
+@click.option("--solver", help="highs, exact, neal, tabu, greedy, or 'cmd:program {input} {output}'.")
+@click.option("--timeout", type=float, help="Seconds.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--reads", type=int, default=100, show_default=True, help="Samples wanted from a sampler.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float | None, seed: int, reads: int,
+        as_json: bool, **options: Any) -> None:  # fmt: skip
+    """Answer the question that SPEC states."""
+    from . import api
+
+    with progress(as_json) as tell:
+        answer = api.run(spec, parse_defines(defines), solver, timeout=timeout, seed=seed, reads=reads, progress=tell, **given(options))
+    show(answer, as_json)
+
+
+@cli.command("compile")
+@click.argument("spec", type=click.Path(path_type=Path))
+@spec_options
+@click.option("-t", "--target", default="bqm", show_default=True, help="Target with options, e.g. ising{bits=8}.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory of the bundle.")
+def compile_command(spec: Path, defines: tuple[str, ...], target: str, output: Path, **options: Any) -> None:
+    """Compile SPEC into a bundle for an outside solver."""
+    from . import api
+
+    with progress() as tell:
+        task = api.read(spec, parse_defines(defines))
+        compiled = api.compile(task, target, progress=tell, **given(options))
+        path = compiled.save(output)
+    click.echo(f"{path}: {compiled.problem.size} variables for {compiled.key}; {compiled.guarantee}")
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("samples", type=click.Path(path_type=Path))
+@click.option("--table", is_flag=True, help="Print every sample, not only the best.")
+@click.option("--json", "as_json", is_flag=True)
+def decode(directory: Path, samples: Path, table: bool, as_json: bool) -> None:
+    """Decode the SAMPLES that a solver returned for the bundle in DIRECTORY."""
+    from . import api
+    from .ir.answer_text import table_text
+
+    bundle = api.load(directory)
+    decoded = bundle.decode(samples)
+    if table:
+        click.echo(table_text(decoded))
+    show(bundle.answer(decoded), as_json)
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--scale", type=float, help="Multiply all weights.")
+@click.option("--set", "settings", multiple=True, metavar="ROW=WEIGHT", help="State the weight of one row block.")
+@click.option("--feasible", type=float, help="Search the least common scale with this share of feasible pilot reads.")
+@click.option("--reads", type=int, default=200, show_default=True, help="Pilot reads per try (with --feasible).")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a new bundle instead of replacing DIRECTORY.")
+def tune(directory: Path, scale: float | None, settings: tuple[str, ...], feasible: float | None, reads: int, seed: int,
+         output: Path | None) -> None:  # fmt: skip
+    """Reweigh the penalties of a bundle without recompiling it."""
+    from . import api
+
+    with progress() as tell:
+        lines = api.tune(directory, output or directory, scale, parse_defines(settings), feasible, reads, seed, tell)
+    click.echo("\n".join(lines))
+
+
+@cli.command()
+@click.argument("answer", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True)
+def check(answer: Path, as_json: bool) -> None:
+    """Re-check a saved answer (run --json) against its source files."""
+    from . import api
+
+    verdict = api.check(answer)
+    click.echo(json.dumps(verdict.to_dict(), indent=2) if as_json else str(verdict))
+    click.get_current_context().exit(verdict.exit_code)
+
+
+@cli.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@spec_options
+@click.option("-t", "--target", default="bqm", show_default=True)
+def explain(source: Path, defines: tuple[str, ...], target: str, **options: Any) -> None:
+    """Say what compiling SOURCE (a spec or a bundle) does: sizes, guarantee, weights and proofs, hardware fit."""
+    from . import api
+
+    click.echo(api.explain(source, parse_defines(defines), target, given(options)))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-p", "--pipeline", required=True, help="Passes, e.g. 'normalize-rows,penalize{slack=unit}'.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to stdout.")
+@click.option("--timing", is_flag=True, help="Seconds per pass, on stderr.")
+def opt(file: Path, pipeline: str, output: Path | None, timing: bool) -> None:
+    """Run passes over a problem in the text form (or any readable model) and print the result."""
+    from . import api
+
+    trace = api.opt(file, pipeline, output)
+    if timing:
+        for ran in trace.ran:
+            click.echo(f"{ran.seconds:9.4f} s  {ran.text}", err=True)
+    if output is None:
+        click.echo(api.ir_text(trace.problem), nl=False)
+
+
+@cli.command("list")
+@click.argument("what", required=False, type=click.Choice(["targets", "solvers", "passes", "encodings", "functions", "drivers", "weights"]))
+def list_command(what: str | None) -> None:
+    """List what is available, with one line on each."""
+    from . import api
+
+    click.echo(api.listing(what))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli()

@@ -1,0 +1,74 @@
+"""Which passes bring a problem to the level that a target needs: one readable string per level.
+
+Passes with nothing to do return the problem as it is, so the strings don't depend on the problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..ir.errors import Refused, UsageError, nearest
+
+NETWORK = "bound-intervals,encode-activations"
+MODEL = (
+    "normalize-rows{{mode={mode}}},spin-to-binary,encode-integers{{which={which}}},linearize-constraints{linearize},"
+    "split-products,guards-to-big-m,tighten-bounds,drop-rows"
+)
+PREPARE = {
+    "NET": "",
+    "MIP": f"{NETWORK},{MODEL.format(mode='keep', which='terms', linearize='{objective=true}')},encode-products",
+    "BQM": f"{MODEL.format(mode='{mode}', which='products', linearize='')},fix-variables",
+}
+FINISH = {
+    "NET": "",
+    "MIP": "",
+    "BQM": "{encode}penalize{penalize},encode-integers{code},quadratize{quadratize}",
+}
+SPIN = ",binary-to-spin"
+
+
+def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]:
+    """The passes before and after the point where a driver may hand over an incumbent and multipliers.
+
+    Options: ``code`` and ``limit`` (bit encoding), ``rounding`` (exact, outward, inward), ``slack``, ``weight``,
+    ``quadratize``, ``bits`` (grid of real variables). Raises :class:`UsageError` for a level without a default.
+    """
+    if level == "MIP":
+        return PREPARE["MIP"], ""
+    if level not in ("BQM", "SPIN"):
+        raise UsageError(f"no default pipeline for level {level}", hint=nearest(level, ("BQM", "SPIN", "MIP")))
+    code, limit = str(options.get("code", "log")), options.get("limit", 8)
+    onto = code in ("log", "unary", "bounded")
+    chosen = {"log": "", "bounded": f"{{code=bounded,limit={limit}}}"}.get(code, f"{{code={code}}}")
+    prepare = PREPARE["BQM"].replace("{mode}", str(options.get("rounding", "exact")))
+    prepare = prepare.replace("{mode=exact}", "")
+    if options.get("bits"):
+        prepare = f"normalize-rows{{mode=keep}},grid-reals{{bits={options['bits']}}}," + prepare
+    finish = (
+        FINISH["BQM"]
+        # codes with validity rows come before penalize, so that these rows get proved weights too
+        .replace("{encode}", "" if onto else f"encode-integers{chosen},")
+        .replace("{penalize}", settings({"slack": options.get("slack"), "weight": options.get("weight")}))
+        .replace("{code}", chosen if onto else "")
+        .replace("{quadratize}", settings({"method": options.get("quadratize")}))
+    )
+    return prepare, finish + (SPIN if level == "SPIN" else "")
+
+
+def settings(values: Mapping[str, object]) -> str:
+    """``{a=1,b=2}`` of the options that are given, or nothing."""
+    given = [f"{key}={value}" for key, value in values.items() if value is not None]
+    return "{" + ",".join(given) + "}" if given else ""
+
+
+def default_pipeline(level: str, options: Mapping[str, object] | None = None) -> str:
+    """Both parts joined."""
+    return ",".join(part for part in pipeline_parts(level, options or {}) if part)
+
+
+def add_option(text: str, name: str, setting: str) -> str:
+    """A pipeline text with one more option for the pass ``name``; the pass must be in it."""
+    if name not in text:
+        raise Refused(f"the pipeline has no {name}")
+    head, _, tail = text.partition(name)
+    return f"{head}{name}{{{setting}{',' + tail[1:] if tail.startswith('{') else '}' + tail}"
