@@ -130,10 +130,10 @@ class Graph:
 
     def constant(self, value: AnyArray, factor: float) -> FloatArray:
         """factor * value, refused where that rounds."""
-        value = np.asarray(value, dtype=np.float64)
-        if not product_is_exact(value, factor):
+        numbers = np.asarray(value, dtype=np.float64)
+        if not product_is_exact(numbers, factor):
             raise self.fail("a product of constants is no float64", "fold the constants when exporting the network")
-        return np.asarray(value * factor)
+        return np.asarray(numbers * factor)
 
     def plus(self, left: Value, right: Value) -> Value:
         """left + right with numpy's broadcasting."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
 from ..ir.errors import InputError
@@ -62,7 +61,7 @@ def load(content: bytes, name: str) -> onnx.GraphProto:
     """The graph, all weights inside."""
     try:
         model = onnx.load_model_from_string(content)
-    except DecodeError as error:
+    except Exception as error:  # protobuf's DecodeError, and protobuf is onnx's affair
         hint = "was the file cut off? get or export it again"
         raise InputError(f"{name}: not an ONNX file ({error})", code="onnx", hint=hint) from error
     if not model.graph.node and not model.graph.output:
