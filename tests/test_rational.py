@@ -17,8 +17,8 @@ from isinglass.ir.rational import READINGS, exact_text, integer_rows, read, read
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 EDGES = [0.0, -0.0, 5e-324, 1.5e-323, 2.2250738585072009e-308, 2.2250738585072014e-308, 1e-300, 1e300, 2.0**-61,
-         2.0**-60, 2.0**-8, 0.1, -0.1, 3 / 7, 1 / 3, 0.5, 1.0, 2.0**53 - 1, 2.0**53, 2.0**53 + 2, 2.0**60, 2.0**63, 1e22,
-         1e23, 1.7976931348623157e308]
+         2.0**-60, 2.0**-8, 0.1, -0.1, 3 / 7, 1 / 3, 0.5, 1.0, 2.0**53 - 1, 2.0**53, 2.0**53 + 2, 2.0**60, 2.0**63,
+         1e22, 1e23, 1.7976931348623157e308]
 
 
 def rounding_interval(x: float) -> tuple[Fraction, Fraction, bool]:
