@@ -23,7 +23,10 @@ DOMAINS = ("real", "int", "bin", "spin")
 
 @dataclass(frozen=True, eq=False)
 class Var:
-    """A tensor of variables. ``lower`` and ``upper`` are float64 [size], flattened in C order, maybe infinite."""
+    """A tensor of variables. ``lower`` and ``upper`` are float64 [size], flattened in C order, maybe infinite.
+
+    ``names``: what the source calls each element, in C order; empty where indices say it all.
+    """
 
     name: str
     domain: str
@@ -31,6 +34,7 @@ class Var:
     lower: FloatArray
     upper: FloatArray
     origin: str = ""
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -41,6 +45,7 @@ class Var:
         lower: FloatArray | float | None = None,
         upper: FloatArray | float | None = None,
         origin: str = "",
+        names: tuple[str, ...] = (),
     ) -> Var:
         """With the natural bounds of the domain where none are given, and scalars broadcast."""
         natural = {"bin": (0.0, 1.0), "spin": (-1.0, 1.0)}.get(domain, (-np.inf, np.inf))
@@ -50,7 +55,8 @@ class Var:
             array = np.asarray(default if bound is None else bound, dtype=np.float64)
             return np.array(np.broadcast_to(array, shape).reshape(size) if array.size != size else array.reshape(size))
 
-        return cls(name, domain, tuple(int(n) for n in shape), full(lower, natural[0]), full(upper, natural[1]), origin)
+        sides = full(lower, natural[0]), full(upper, natural[1])
+        return cls(name, domain, tuple(int(n) for n in shape), *sides, origin, names)
 
     @property
     def size(self) -> int:
@@ -62,7 +68,9 @@ class Var:
         return self.domain != "real"
 
     def labels(self) -> list[str]:
-        """``name`` for a scalar, else ``name[i,j]`` for each element in C order."""
+        """The source's names; else ``name`` for a scalar and ``name[i,j]`` for each element in C order."""
+        if self.names:
+            return list(self.names)
         if not self.shape:
             return [self.name]
         index = np.indices(self.shape).reshape(len(self.shape), -1).T
@@ -71,7 +79,7 @@ class Var:
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """Rows that bind only where a binary has a value: ``index`` [m] into block ``variable`` (-1: always), ``value`` [m]."""
+    """Rows that bind only where a binary has a value: ``index`` [m] into ``variable`` (-1: always), ``value`` [m]."""
 
     variable: str
     index: IntArray
@@ -85,7 +93,8 @@ class Lin:
     ``reading`` says what a float64 coefficient means exactly: ``decimal`` (the exact decimal of its shortest text),
     ``simplest`` (the simplest rational that rounds to it), ``dyadic`` (itself). ``least`` [m], where given, is a lower
     end of the row's activity that must hold too (-inf: none). ``defines`` names the block that these equalities
-    compute from the others (an affine layer). ``pattern`` is a checked structure such as ``one-hot``.
+    compute from the others (an affine layer). ``pattern`` is a checked structure such as ``one-hot``. ``names``: what
+    the source calls each row, used while there are as many as rows (a pass that picks rows may leave them behind).
     """
 
     name: str
@@ -98,6 +107,7 @@ class Lin:
     defines: str | None = None
     pattern: str | None = None
     origin: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -116,6 +126,8 @@ class Lin:
 
     def labels(self) -> list[str]:
         """One name per row."""
+        if self.names and len(self.names) == self.size:
+            return list(self.names)
         return [self.name] if self.size == 1 else [f"{self.name}[{i}]" for i in range(self.size)]
 
 
@@ -152,8 +164,8 @@ class Penalty:
 
     ``weight``: factor in the energy. ``gap``: a proved lower bound of the polynomial wherever its row is violated and
     slacks are at their best. ``floor``: what a satisfied row costs before the constant is taken off (1/4 with half-step
-    slack). ``source``: name of the row block it came from, ``row`` the row in it. ``rule`` [m]: index into ``rules``, the
-    names of the rules that proved the weights; -1 where nothing is proved. The proof covers every weight with
+    slack). ``source``: name of the row block it came from, ``row`` the row in it. ``rule`` [m]: index into ``rules``,
+    the names of the rules that proved the weights; -1 where nothing is proved. The proof covers every weight with
     ``weight * per > needed`` and ``weight * gap > base``, where rows with the same number ``tied`` >= 0 share one
     weight * gap.
     """
@@ -179,8 +191,8 @@ class Penalty:
 class Poly:
     """A vector of m polynomials: ``constant`` [m] plus the sum of ``terms``.
 
-    ``role`` is ``objective`` (m = 1, minimised), ``constraint`` (``sense`` and ``rhs`` [m] given, reading and guard as in
-    :class:`Lin`) or ``penalty`` (``penalty`` given; the energy adds weight * polynomial).
+    ``role`` is ``objective`` (m = 1, minimised), ``constraint`` (``sense`` and ``rhs`` [m] given; reading, guard and
+    names as in :class:`Lin`) or ``penalty`` (``penalty`` given; the energy adds weight * polynomial).
     """
 
     name: str
@@ -193,6 +205,7 @@ class Poly:
     guard: Guard | None = None
     penalty: Penalty | None = None
     origin: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -209,6 +222,8 @@ class Poly:
 
     def labels(self) -> list[str]:
         """One name per polynomial."""
+        if self.names and len(self.names) == self.size:
+            return list(self.names)
         return [self.name] if self.size == 1 else [f"{self.name}[{i}]" for i in range(self.size)]
 
     def value(self, values: Mapping[str, FloatArray]) -> FloatArray:

@@ -90,6 +90,7 @@ class Checker:
         size = int(np.prod(var.shape, dtype=np.int64))
         if var.lower.shape != (size,) or var.upper.shape != (size,) or min(var.shape, default=0) < 0:
             return self.say("shape", f"shape {var.shape} with bounds {var.lower.shape} and {var.upper.shape}")
+        self.element_names(var)
         lower, upper = var.lower, var.upper
         self.elements(var, np.isnan(lower) | np.isnan(upper), "bounds", "a bound is NaN")
         self.elements(var, (lower > upper) | (lower == np.inf) | (upper == -np.inf), "bounds", "no value lies within")
@@ -105,6 +106,12 @@ class Checker:
             self.elements(var, outside, "bounds", "a spin is -1 or 1", "declare an int instead")
         return None
 
+    def element_names(self, var: Var) -> None:
+        if var.names and len(var.names) != var.size:
+            self.say("names", f"{len(var.names)} names for {var.size} elements", "give every element a name, or none")
+        elif len(set(var.names)) != len(var.names):
+            self.say("names", "two elements have the same name", "give every element its own name")
+
     def elements(self, var: Var, wrong: BoolArray, code: str, message: str, hint: str = "") -> None:
         """Name the first elements of a block that are wrong, with their bounds."""
         where = np.flatnonzero(wrong)
@@ -112,6 +119,8 @@ class Checker:
             return
         index = np.stack(np.unravel_index(where[:SHOWN], var.shape or (1,)), axis=1).tolist()
         labels = [f"{var.name}[{','.join(map(str, i))}]" if var.shape else var.name for i in index]
+        if len(var.names) == var.size:
+            labels = [var.names[k] for k in where[:SHOWN].tolist()]
         shown = ", ".join(
             f"{label} in {var.lower[k]:.12g}..{var.upper[k]:.12g}" for label, k in zip(labels, where, strict=False)
         )
