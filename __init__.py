@@ -1,3 +1,45 @@
-"""isinglass: discrete problems and questions about neural networks, compiled for QUBO, Ising and MILP solvers."""
+"""isinglass: discrete problems and questions about neural networks, compiled for QUBO, Ising and MILP solvers.
+
+The names below are loaded on first use, so that ``import isinglass`` stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .api import Bundle as Bundle
+    from .api import Compiled as Compiled
+    from .api import check as check
+    from .api import compile as compile
+    from .api import explain as explain
+    from .api import from_sympy as from_sympy
+    from .api import load as load
+    from .api import read as read
+    from .api import run as run
+    from .api import solve as solve
+    from .ir.answer_text import answer_text as answer_text
+    from .ir.answers import Answer as Answer
+    from .ir.builder import Builder as Builder
+    from .ir.problem import Problem as Problem
+    from .ir.samples import Samples as Samples
+
+_HOMES = {
+    "Bundle": "api", "Compiled": "api", "check": "api", "compile": "api", "explain": "api", "from_sympy": "api",
+    "load": "api", "read": "api", "run": "api", "solve": "api", "answer_text": "ir.answer_text", "Answer": "ir.answers",
+    "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
+}  # fmt: skip
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
