@@ -56,7 +56,13 @@ class Registry:
         module = import_module(f"{self.package}.{key.replace('-', '_')}")
         return getattr(module, class_name(key))
 
+    def module(self, key: str) -> Any:
+        """The module of a rule that is a set of functions rather than a class."""
+        if key not in self.keys():
+            raise UsageError(f"unknown {self.what} {key!r}", code="unknown-name", hint=nearest(key, self.keys()))
+        return import_module(f"{self.package}.{key.replace('-', '_')}")
+
     def summary(self, key: str) -> str:
         """First line of the rule file's docstring, for listings."""
-        doc = import_module(self[key].__module__).__doc__ or ""
+        doc = self.module(key).__doc__ or ""
         return doc.strip().partition("\n")[0]
