@@ -241,17 +241,23 @@ def monomials(rng: np.random.Generator, rows: int, count: int, mixed: bool) -> M
 def product_blocks(rng: np.random.Generator) -> Problem:
     """Products of two or three binaries, and of binaries with one number, as function blocks."""
     low = float(rng.integers(-3, 2))
-    variables = [Var.of("x", "bin", (3,)), Var.of("y", "int", (2,), low, low + float(rng.integers(0, 4)))]
+    variables = [Var.of("x", "bin", (3,)), Var.of("y", "int", (1,), low, low + float(rng.integers(0, 4)))]
     if rng.random() < 0.3:
         variables[1] = replace(variables[1], domain="real")
-    wide = Var.of("w", str(rng.choice(["int", variables[1].domain])), (2,), min(low, 0) - 1, variables[1].upper + 4)
-    outputs = [Var.of("z", "bin", (2,)), replace(wide, domain=variables[1].domain)]
+    tight = rng.random() < 0.5
+    least, most = min(low, 0.0), max(float(variables[1].upper[0]), 0.0)
+    w = Var.of("w", variables[1].domain, (1,), least - 2 * (not tight), most + 2 * (not tight))
+    outputs = [Var.of("z", str(rng.choice(["bin", "int"])), (2,), 0 if tight else None, 1 if tight else None), w]
+    if outputs[0].domain == "int" and not tight:
+        outputs[0] = replace(outputs[0], lower=np.full(2, -1.0), upper=np.full(2, 2.0))
+
     def pick(n: int, k: int) -> Array:
         return rng.integers(0, n, k)
+
     degree = int(rng.integers(2, 4))
     fns = [
         Fn("and", "z", Product(), tuple(Arg("x", pick(3, 2)) for _ in range(degree))),
-        Fn("gate", "w", Product(), (*(Arg("x", pick(3, 2)) for _ in range(degree - 1)), Arg("y"))),
+        Fn("gate", "w", Product(), (*(Arg("x", pick(3, 1)) for _ in range(degree - 1)), Arg("y"))),
     ]
     return Problem("products", (*variables, *outputs, *fns, linear_objective(rng, [*variables, *outputs])))
 

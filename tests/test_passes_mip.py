@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import models
 import numpy as np
 import pytest
 
 from isinglass.compiler.passes.drop_rows import DropRows
+from isinglass.compiler.passes.encode_products import EncodeProducts
 from isinglass.compiler.passes.guards_to_big_m import GuardsToBigM
+from isinglass.compiler.passes.linearize_constraints import LinearizeConstraints
 from isinglass.compiler.passes.tighten_bounds import TightenBounds
-from isinglass.ir.blocks import Guard, Lin, Var
+from isinglass.ir.affine import Affine
+from isinglass.ir.blocks import Arg, Block, Fn, Guard, Lin, Poly, Var
 from isinglass.ir.errors import Infeasible, Refused
+from isinglass.ir.functions.product import Product
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
+from isinglass.ir.terms.monomials import Monomials
+from isinglass.ir.terms.square import Square
 
 
 @pytest.mark.parametrize("name", models.CASES)
@@ -21,7 +29,7 @@ def test_families(name: str) -> None:
     assert found["feasible"] >= 5, found
 
 
-def problem(*blocks: Var | Lin) -> Problem:
+def problem(*blocks: Block) -> Problem:
     return Problem("p", blocks)
 
 
@@ -181,3 +189,124 @@ def test_decimal_guarded_row_is_refused() -> None:
               guard=Guard("g", np.array([0]), np.ones(1)))  # fmt: skip
     with pytest.raises(Refused, match="run normalize-rows first"):
         GuardsToBigM().run(problem(g, y, row))
+
+
+# -- linearize-constraints ---------------------------------------------------------------------------------------------
+
+
+def curve(which: list[list[int]], index: list[list[int]], data: list[float], rhs: float, reading: str = "simplest",
+          names: tuple[str, ...] = ("x", "z"), **more: object) -> Poly:  # fmt: skip
+    """One polynomial row ``<= rhs``."""
+    table = np.array(which), np.array(index)
+    term = Monomials(1, names, np.zeros(len(data), np.int64), *table, np.array(data))
+    return Poly("curve", "constraint", (term,), np.zeros(1), "<=", np.array([rhs]), reading, **more)  # type: ignore[arg-type]
+
+
+BITS = (Var.of("x", "bin", (3,)), Var.of("z", "bin", (2,)))
+
+
+def test_products_are_shared_over_the_problem() -> None:
+    one = curve([[0, 0], [0, 1]], [[0, 1], [2, 0]], [1.0, 2.0], 1.0)
+    two = replace(curve([[0, 0, 0], [1, 0, -1]], [[1, 0, 1], [0, 2, 0]], [4.0, 3.0], 5.0), name="other")
+    step = LinearizeConstraints().run(problem(*BITS, one, two))
+    made = [(fn.output, [arg.variable for arg in fn.args], [a.index.tolist() for a in fn.args if a.index is not None])
+            for fn in step.problem.fns.values()]  # fmt: skip
+    assert made == [("product", ["x", "x"], [[0], [1]]), ("product.1", ["x", "z"], [[2], [0]])]
+    assert [lin.name for lin in step.problem.lins.values()] == ["curve", "other"]
+    assert step.problem.lins["other"].parts["product"].to_dense().tolist() == [[4]]
+
+
+def test_like_terms_are_added_under_their_reading() -> None:
+    """0.1 + 0.2 is 3/10, not the float64 sum; x x = x joins squares with linear terms."""
+    assert 0.1 + 0.2 != 0.3
+    row = curve([[0, 0], [0, -1]], [[0, 0], [0, 0]], [0.1, 0.2], 0.3, "decimal")
+    step = LinearizeConstraints().run(problem(*BITS, row))
+    assert step.problem.lins["curve"].parts["x"].to_dense().tolist() == [[0.3, 0, 0]]
+    assert step.problem.lins["curve"].reading == "decimal"
+    assert not step.problem.fns
+
+
+def test_constants_move_over_exactly() -> None:
+    row = replace(curve([[0, 1], [-1, -1]], [[0, 0], [0, 0]], [1.0, 0.2], 0.3, "decimal"), constant=np.array([-0.1]))
+    assert LinearizeConstraints().run(problem(*BITS, row)).problem.lins["curve"].rhs.tolist() == [0.2]
+
+
+def test_like_terms_without_a_float_sum_are_refused() -> None:
+    row = curve([[0, 1], [0, 1]], [[0, 0], [0, 0]], [1.0, 2.0**-60], 1.0, "dyadic")
+    with pytest.raises(Refused, match="row curve: no float64 read as dyadic is the sum of its like terms"):
+        LinearizeConstraints().run(problem(*BITS, row))
+
+
+def test_squares_of_fractional_rows_are_refused() -> None:
+    square = Square(Affine(np.zeros(1), {"x": Dense(np.array([[0.1, 0.7, 1.0]]))}))
+    row = Poly("curve", "constraint", (square,), np.zeros(1), "<=", np.ones(1), "decimal")
+    with pytest.raises(Refused, match="multiplying out a square term may round its coefficients"):
+        LinearizeConstraints().run(problem(*BITS, row))
+
+
+def test_guard_and_degree_one_rows_go_over() -> None:
+    guard = Guard("z", np.array([1]), np.zeros(1))
+    row = replace(curve([[0, -1]], [[2, 0]], [3.0], 2.0), guard=guard)
+    step = LinearizeConstraints().run(problem(*BITS, row))
+    assert step.problem.lins["curve"].guard is guard
+    assert not step.problem.constraints
+    assert step.lift.records == ()
+
+
+@pytest.mark.parametrize(
+    ("domain", "mixed", "words"),
+    [
+        ("spin", True, "run spin-to-binary first"),
+        ("int", False, "run encode-integers first, or allow mixed=true"),
+        ("int", True, None),
+        ("real", False, "run grid-reals first, or allow mixed=true"),
+    ],
+)
+def test_factors_that_are_no_binaries(domain: str, mixed: bool, words: str | None) -> None:
+    low = {"spin": None, "int": 0.0, "real": 0.0}[domain]
+    y = Var.of("y", domain, (2,), low, None if low is None else 5.0)
+    row = curve([[0, 1]], [[0, 1]], [1.0], 1.0, names=("x", "y"))
+    if words is None:
+        step = LinearizeConstraints(mixed=mixed).run(problem(BITS[0], y, row))
+        assert step.problem.vars["product"].domain == domain
+        assert step.problem.vars["product"].upper.tolist() == [5]
+        return
+    text = rf"'curve' multiplies y\[1\], which is {domain}, by other variables(.|\n)*{words}"
+    with pytest.raises(Refused, match=text):
+        LinearizeConstraints(mixed=mixed).run(problem(BITS[0], y, row))
+
+
+def test_squares_of_integers_are_refused_even_when_mixed() -> None:
+    y = Var.of("y", "int", (2,), 0, 5)
+    row = curve([[1, 1]], [[1, 1]], [1.0], 1.0, names=("x", "y"))
+    with pytest.raises(Refused, match=r"run encode-integers first$"):
+        LinearizeConstraints(mixed=True).run(problem(BITS[0], y, row))
+
+
+# -- encode-products ---------------------------------------------------------------------------------------------------
+
+
+def test_fortet_rows() -> None:
+    z = Var.of("w", "bin", (1,))
+    fn = Fn("and", "w", Product(), (Arg("x", np.array([0])), Arg("x", np.array([2]))))
+    step = EncodeProducts().run(problem(BITS[0], z, fn))
+    new = step.problem.lins["and"]
+    assert np.hstack([new.parts["x"].to_dense(), new.parts["w"].to_dense()]).tolist() == [
+        [-1, 0, 0, 1], [0, 0, -1, 1], [1, 0, 1, -1],
+    ]  # fmt: skip
+    assert new.rhs.tolist() == [0, 0, 1]
+    assert not step.problem.fns
+
+
+def test_product_of_two_numbers_is_refused() -> None:
+    y, w = Var.of("y", "int", (2,), 0, 5), Var.of("w", "int", (1,), 0, 25)
+    fn = Fn("times", "w", Product(), (Arg("y", np.array([0])), Arg("y", np.array([1]))))
+    with pytest.raises(Refused, match=r"'times' multiplies y\[0\], which is int, by a variable that is no binary"):
+        EncodeProducts().run(problem(y, w, fn))
+
+
+def test_unbounded_number_is_refused() -> None:
+    y, w = Var.of("y", "int", (1,), 0, np.inf), Var.of("w", "int", (1,), 0, np.inf)
+    fn = Fn("times", "w", Product(), (Arg("x", np.array([0])), Arg("y", np.array([0]))))
+    with pytest.raises(Refused, match=r"'times' multiplies y, which is unbounded|y\[0\], which is unbounded"):
+        EncodeProducts().run(problem(BITS[0], y, w, fn))
