@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from .errors import Refused
-from .types import AnyArray, FloatArray, IntArray
+from .types import AnyArray, BoolArray, FloatArray, IntArray
 
 ENTRY_LIMIT = 400_000_000
 """Most entries that materialising one operator may create (3.2 GB of float64)."""
@@ -51,6 +51,10 @@ class Operator:
     def roundings(self) -> int:
         """An n with float64 ``apply`` and ``absolute`` off by at most gamma_n |A| |x|; gamma_n = n u / (1 - n u)."""
         return max(1, self.shape[1])
+
+    def whole_rows(self) -> BoolArray:
+        """Rows [m] of whole numbers whose ``apply`` to whole numbers rounds nothing while |A| |x| stays below 2^53."""
+        return np.zeros(self.shape[0], dtype=np.bool_)
 
     def faults(self) -> list[str]:
         """What is wrong with the data, in words (indices out of range, numbers that are not finite); empty if sound."""

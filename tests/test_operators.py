@@ -92,6 +92,9 @@ def test_maps_agree_with_the_dense_matrix(operator: Operator) -> None:
         assert np.array_equal(operator.adjoint(y), y @ matrix)
         assert operator.adjoint(y).shape == (batch, n)
         assert np.array_equal(operator.absolute(np.abs(x)), np.abs(x) @ np.abs(matrix).T)
+    whole_rows = (matrix == np.rint(matrix)).all(axis=1)
+    assert not (operator.whole_rows() & ~whole_rows).any()
+    assert operator.whole_rows().shape == (m,)
     assert operator.roundings >= max((np.count_nonzero(row) for row in matrix), default=0)
 
 
@@ -139,6 +142,18 @@ def test_rows_of_random_numbers_stay_within_the_stated_rounding() -> None:
         unit = operator.roundings * 2.0**-53
         bound = unit / (1 - unit) * operator.absolute(np.abs(x))
         assert (np.abs(operator.apply(x) - exact) <= bound).all()
+
+
+def test_rows_of_whole_numbers_are_found() -> None:
+    matrix = np.array([[1.0, 0, 2], [0.5, 0, 1], [0, 0, 0], [0, 1, 0.1]])
+    for operator in (Dense(matrix), Csr.of(matrix)):
+        assert operator.whole_rows().tolist() == [True, False, True, False]
+    assert Gather(np.array([0, 0]), np.array([2.0, 0.5]), 1).whole_rows().tolist() == [True, False]
+    assert Code(np.array([0, 0, 1]), np.array([2.0, 0.5, 1.0]), 3).whole_rows().tolist() == [False, True, True]
+    assert Identity(2, 3.0).whole_rows().all()
+    assert not Identity(2, 0.1).whole_rows().any()
+    assert not GramCode(Dense(np.ones((1, 1))), Code(np.zeros(1, np.int64), np.array([0.5]), 1),
+                        Code(np.zeros(1, np.int64), np.array([2.0]), 1)).whole_rows().any()  # fmt: skip
 
 
 def test_csr_is_canonical_whatever_it_is_made_from() -> None:

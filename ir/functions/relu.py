@@ -14,6 +14,7 @@ from ..types import FloatArray
 @dataclass(frozen=True)
 class Relu(Function):
     onnx = ("Relu",)
+    discrete = True
     rounds = False
 
     def value(self, args: list[FloatArray]) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from ..operator import ENTRY_LIMIT, Operator, index_faults
-from ..types import FloatArray, IntArray
+from ..types import BoolArray, FloatArray, IntArray
 from .identity import Identity
 
 
@@ -36,6 +36,11 @@ class Code(Operator):
     @property
     def roundings(self) -> int:
         return max(1, int(np.bincount(self.owner).max(initial=0)))
+
+    def whole_rows(self) -> BoolArray:
+        rows = np.ones(self.height, dtype=np.bool_)
+        rows[self.owner[self.weight != np.rint(self.weight)]] = False
+        return rows
 
     def faults(self) -> list[str]:
         if self.owner.shape != self.weight.shape:

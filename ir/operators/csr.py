@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..operator import ENTRY_LIMIT, Operator, index_faults
-from ..types import FloatArray
+from ..types import BoolArray, FloatArray
 from .code import Code
 from .identity import Identity
 
@@ -58,6 +58,12 @@ class Csr(Operator):
     @property
     def roundings(self) -> int:
         return max(1, int(np.diff(self.indptr).max(initial=0)))
+
+    def whole_rows(self) -> BoolArray:
+        broken = np.flatnonzero(self.data != np.rint(self.data))
+        rows = np.ones(self.shape[0], dtype=np.bool_)
+        rows[np.searchsorted(self.indptr, broken, side="right") - 1] = False
+        return rows
 
     def faults(self) -> list[str]:
         ends = self.indptr

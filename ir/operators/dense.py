@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ..operator import ENTRY_LIMIT, Operator
-from ..types import FloatArray, IntArray
+from ..types import BoolArray, FloatArray, IntArray
 from .code import Code
 from .identity import Identity
 
@@ -32,6 +32,9 @@ class Dense(Operator):
 
     def to_dense(self, limit: int = ENTRY_LIMIT) -> FloatArray:
         return np.array(self.matrix, dtype=np.float64, order="C")
+
+    def whole_rows(self) -> BoolArray:
+        return np.asarray((self.matrix == np.rint(self.matrix)).all(axis=1))
 
     def faults(self) -> list[str]:
         return super().faults() if self.matrix.ndim == 2 else [f"an array of shape {self.matrix.shape} is no matrix"]

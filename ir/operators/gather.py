@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ..operator import ENTRY_LIMIT, Operator, index_faults
-from ..types import FloatArray, IntArray
+from ..types import BoolArray, FloatArray, IntArray
 from .code import Code
 from .identity import Identity
 
@@ -38,6 +38,9 @@ class Gather(Operator):
     @property
     def roundings(self) -> int:
         return 1
+
+    def whole_rows(self) -> BoolArray:
+        return np.asarray(self.weight == np.rint(self.weight))
 
     def faults(self) -> list[str]:
         if self.index.shape != self.weight.shape:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from ..operator import ENTRY_LIMIT, Operator
-from ..types import FloatArray, IntArray
+from ..types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,9 @@ class Identity(Operator):
     @property
     def roundings(self) -> int:
         return 1
+
+    def whole_rows(self) -> BoolArray:
+        return np.full(self.size, float(self.factor).is_integer())
 
     def faults(self) -> list[str]:
         return super().faults() + ([f"size {self.size} is negative"] if self.size < 0 else [])
