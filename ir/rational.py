@@ -7,16 +7,18 @@ Readings (DESIGN, "Meaning of a row"):
               3/7 is 3/7): coefficients given as float64. An integer-valued float means itself, at every magnitude.
 ``dyadic``    the value of the float itself (0.1 is 3602879701896397/2^55): stored weights, points.
 
-*Simplest, and why the result is right.* The rationals that round to x > 0 with ulp u and mantissa m form an interval
-from x - u/2 (x - u/4 where x is a power of two above the least normal) to x + u/2, with both ends where m is even and
-neither where m is odd. Let a = floor(low end). An integer inside has denominator 1, so the least one is the answer.
-Otherwise all points have the integer part a, and r -> a + 1/r maps the interval (1/(high-a), 1/(low-a)) onto this
-one. It sends q/r to (a q + r)/q, so the denominator here is the numerator there, and the fraction of least numerator
-there is the answer here. The fraction that the rule finds has at once the least denominator and the least numerator
-of its interval (by induction: the least integer has both; through the map, numerator a q + r and denominator q are
-least where q and r are), so the same rule serves there. The remainders are those of Euclid's algorithm on the ends,
-so it stops. Denominators above 1 leave no choice: between p/q and (p+1)/q lies a fraction of denominator q - 1. With
-denominator 1 there is more than one candidate only from 2^53 on, where x itself is taken.
+*Simplest, and why the result is right.* The rationals that round to x > 0 with ulp u lie between x - u/2 and x + u/2
+(x - u/4 where x is a power of two). Neither end is ever the answer, whether or not it rounds to x: with x = m 2^e the
+ends are odd multiples of 2^(e-1) (or 2^(e-2)), so their denominator exceeds that of x, which is inside; hence take
+the open interval. Nor does the nearer low end of a power of two x < 1 matter: the answer is 1/q with the least q,
+which the high end alone decides. Let a = floor(low end). An integer inside has denominator 1, so the least one is the
+answer. Otherwise all points have the integer part a, and r -> a + 1/r maps the interval (1/(high-a), 1/(low-a)) onto
+this one. It sends q/r to (a q + r)/q, so the denominator here is the numerator there, and the fraction of least
+numerator there is the answer here. The fraction that the rule finds has at once the least denominator and the least
+numerator of its interval (by induction: the least integer has both; through the map, numerator a q + r and
+denominator q are least where q and r are), so the same rule serves there. The remainders are those of Euclid's
+algorithm on the ends, so it stops. Denominators above 1 leave no choice: between p/q and (p+1)/q lies a fraction of
+denominator q - 1. With denominator 1 there is more than one candidate only from 2^53 on, where x itself is taken.
 Sizes: a result has at most x's own numerator and denominator. For 2^-61 <= x < 1 the reciprocals form an interval at
 least 2^-53/x wide, so the numerator is at most 2^53 x + 1 and the denominator below 2^62: int64 holds all of it,
 including the convergents on the way, which only grow. Smaller x run through the same code on object arrays of Python
@@ -177,15 +179,14 @@ def _digits(value: float) -> tuple[int, int]:
 
 
 def _simplest(x: FloatArray) -> tuple[Integers, Integers]:
-    """x > 0, distinct, none an integer below 2^63. Interval ends in units of 2^(e-2): see the module's docstring."""
+    """x > 0, distinct, none an integer below 2^63. Interval ends in units of 2^(e-1): see the module's docstring."""
     mantissa, exponent = _split(x)
-    middle, shift, closed = 4 * mantissa, 2 - exponent, mantissa % 2 == 0
-    low, high = middle - np.where((mantissa == 2**52) & (exponent > -1074), 1, 2), middle + 2
+    shift, low, high = 1 - exponent, 2 * mantissa - 1, 2 * mantissa + 1
     top: Integers = np.ones(x.size, np.int64)
     bottom: Integers = np.ones(x.size, np.int64)
-    huge = np.flatnonzero(shift <= 2)
+    huge = np.flatnonzero(shift <= 1)
     top = _put(top, huge, np.array([int(v) for v in x[huge].tolist()], dtype=object))
-    for number, group in enumerate(((shift <= 62) & (shift > 2), (shift > 62) & (shift <= 115), shift > 115)):
+    for number, group in enumerate(((shift <= 62) & (shift > 1), (shift > 62) & (shift <= 114), shift > 114)):
         places = np.flatnonzero(group)
         if not places.size:
             continue
@@ -198,32 +199,30 @@ def _simplest(x: FloatArray) -> tuple[Integers, Integers]:
             ends = (*_floor(big, hi), *_floor(big, lo))
             if number == 1:
                 ends = tuple(end.astype(np.int64) for end in ends)
-        p, q = _euclid(ends, closed[places], inverted=number > 0)
+        p, q = _euclid(ends, inverted=number > 0)
         top, bottom = _put(top, places, p), _put(bottom, places, q)
     return top, bottom
 
 
-def _euclid(ends: tuple[Integers, ...], closed: BoolArray, *, inverted: bool) -> tuple[Integers, Integers]:
-    """Simplest fraction between low = fl + rl/dl and high = fh + rh/dh (``ends`` = fl, rl, dl, fh, rh, dh; 0 <= r < d),
-    or, ``inverted``, its reciprocal; both ends belong to the interval where ``closed``."""
+def _euclid(ends: tuple[Integers, ...], *, inverted: bool) -> tuple[Integers, Integers]:
+    """Simplest fraction strictly between low = fl + rl/dl and high = fh + rh/dh (``ends`` = fl, rl, dl, fh, rh, dh with
+    0 <= r < d), or, ``inverted``, its reciprocal."""
     fl, rl, dl, fh, rh, dh = ends
     top, bottom = np.zeros_like(fl), np.zeros_like(fl)
     one, zero = np.ones_like(fl), np.zeros_like(fl)
     p1, q1, p0, q0 = (zero, one, one, zero) if inverted else (one, zero, zero, one)
     left, unbounded = np.arange(fl.size), np.zeros(fl.size, np.bool_)
     while left.size:
-        first = fl + np.where((rl == 0) & closed, 0, 1)  # least integer at or above the low end
-        last = fh - np.where((rh == 0) & ~closed, 1, 0)  # greatest at or below the high end
-        done = (first <= last) | unbounded
-        top[left[done]] = (first * p1 + p0)[done]
-        bottom[left[done]] = (first * q1 + q0)[done]
+        done = unbounded | (fl + 1 < fh) | ((fl + 1 == fh) & (rh > 0))  # fl + 1, the least integer above low, is inside
+        top[left[done]] = ((fl + 1) * p1 + p0)[done]
+        bottom[left[done]] = ((fl + 1) * q1 + q0)[done]
         go = ~done
-        left, closed = left[go], closed[go]
+        left = left[go]
         p1, p0 = (fl * p1 + p0)[go], p1[go]
         q1, q0 = (fl * q1 + q0)[go], q1[go]
-        above = (rh + (fh - fl) * dh)[go]  # (high - fl) dh: high may be the excluded integer fl + 1
+        above = (rh + (fh - fl) * dh)[go]  # (high - fl) dh: high may be the integer fl + 1
         rl, dl, dh = rl[go], dl[go], dh[go]
-        unbounded = np.asarray(rl == 0, dtype=np.bool_)  # the low end is the excluded integer fl: 1/0
+        unbounded = np.asarray(rl == 0, dtype=np.bool_)  # low is the integer fl, so the reciprocal has no upper end
         below = np.where(unbounded, one[go], rl)
         one = one[go]
         (fl, rl, dl), (fh, rh, dh) = _floor(dh, above), _floor(dl, below)

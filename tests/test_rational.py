@@ -188,6 +188,18 @@ def test_integer_rows(rows: list[list[float]], data: st.DataObject, reading: str
             assert result.rhs[i] // 1 == side // 1 and float(result.rhs[i]).is_integer() == (side.denominator == 1)
 
 
+@pytest.mark.parametrize("reading", READINGS)
+def test_rows_whose_common_denominator_overflows(reading: str) -> None:
+    rows = np.random.default_rng(2).normal(size=(50, 4)) * 2.0 ** np.arange(-40, 10)[:, None]
+    result = integer_rows(csr_array(rows), np.ones(50), reading, np.ones(4))
+    for i, row in enumerate(rows):
+        meant = [read_fraction(a, reading) for a in row]
+        factor = Fraction(lcm(*[a.denominator for a in meant]), gcd(*[a.numerator for a in meant]))
+        assert result.integral[i] == all(abs(factor * a) <= 2**53 for a in meant)
+        got = result.matrix.data[4 * i : 4 * i + 4].tolist()
+        assert got == ([factor * a for a in meant] if result.integral[i] else row.tolist())
+
+
 def test_exact_rows_decide_every_integer_point() -> None:
     rng = np.random.default_rng(5)
     matrix = csr_array(np.round(rng.uniform(-3, 3, (20, 4)), 1))

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from isinglass.compiler import row_scan
 from isinglass.compiler.rounding import KINDS, NormalizedRows, normalize
-from isinglass.compiler.row_gap import BITS
+from isinglass.compiler.row_gap import BITS, widen
 from isinglass.ir.errors import InputError, UsageError
 from isinglass.ir.rational import READINGS, read_fraction
 from isinglass.ir.types import BoolArray, FloatArray
@@ -122,6 +123,43 @@ def test_any_row_at_every_point(row: list[float], side: float, sense: str, readi
     verify(np.array([row]), np.array([side]), sense, lower, upper, reading, mode, min(largest, 2.0**52), shrink)
 
 
+@pytest.mark.parametrize("sense", ["<=", "=="])
+@pytest.mark.parametrize("name", ["integer", "float32", "multiples"])
+def test_every_scale_that_is_called_proved(name: str, sense: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One scale at a time, as the smallest proved one hides what the others claim."""
+    rng = np.random.default_rng(17)
+    proved = 0
+    for size in [*np.arange(1, 8, 0.37), *rng.uniform(1, 40, 40)]:
+        monkeypatch.setattr(row_scan, "sizes", lambda largest, size=size: np.array([size]))
+        rows = family("integer" if name == "multiples" else name, 8, 4, int(size * 100))[0]
+        if name == "multiples":
+            shake = rng.integers(0, 2, (8, 4)) * (size > 20)
+            rows = np.array([10.0, 10.0, 20.0, 31.0]) * rng.integers(1, 4, (8, 1)) + shake
+        rhs = rows @ rng.integers(0, 2, 4)
+        result = verify(rows, rhs, sense, np.zeros(4), np.array([1.0, 1.0, 2.0, 1.0]), "dyadic", "exact")
+        proved += np.count_nonzero(result.kind == "equivalent")
+    assert proved > 20
+
+
+def test_thresholds_of_short_rows() -> None:
+    rng = np.random.default_rng(4)
+    width = np.array([1.0, 4.0, 2.0, 0.0, 6.0])
+    points = points_of(np.full(5, -1.0), width - 1)
+    for equality in (False, True):
+        rows = rng.integers(-300, 300, (40, 5)).astype(np.float64)
+        side = (rows @ points[rng.integers(0, len(points), 40)].T).diagonal() + (0 if equality else 0.5)
+        base = row_scan.BaseRows(rows.ravel(), np.full(200, -1.0), np.tile(width - 1, 40), np.arange(0, 201, 5), side,
+                                 side + 1, np.ones(40, np.bool_), np.full(40, 100.0), np.zeros(40))
+        wide, never = widen(base, np.ones(40, np.bool_), equality=equality)
+        for i in range(40):
+            activity = points @ rows[i]
+            other = np.abs(activity - side[i])[activity != side[i]].min()
+            above = side[i] + other if equality else activity[activity > side[i]].min()
+            assert wide.above[i] == max(above, side[i] + 1) and not never[i]
+            assert wide.below[i] == (side[i] if equality else activity[activity <= side[i]].max())
+            assert wide.moved[i] == side[i] - wide.below[i]
+
+
 @pytest.mark.parametrize("name", ["decimal", "capacity", "float32", "root"])
 def test_rows_too_long_to_enumerate_in_the_compiler(name: str) -> None:
     n = BITS + 2
@@ -163,7 +201,8 @@ def test_short_float_rows_get_small_integers() -> None:
 
 
 def one(row: list[float], side: float, sense: str = "<=", mode: str = "exact", reading: str = "simplest",
-        lower: float = 0, upper: float = 1, integer: bool = True, **options: float) -> tuple[NormalizedRows, list[float], float]:
+        lower: float = 0, upper: float = 1, integer: bool = True,
+        **options: float) -> tuple[NormalizedRows, list[float], float]:
     n = len(row)
     result = normalize(csr_array(np.array([row]).reshape(1, n)), np.array([side]), sense, np.full(n, lower),
                        np.full(n, upper), np.full(n, integer), reading, mode, **options)  # type: ignore[arg-type]
@@ -252,6 +291,9 @@ def test_continuous_variables_keep_their_side() -> None:
     assert (result.kind[0], row, side, result.scale[0]) == ("exact", [10, 5], 6, 20)
     result, row, side = one([1.0, -1.0], 0.5 + 2.0**-40, integer=False, reading="dyadic")
     assert (result.kind[0], row, side) == ("exact", [1, -1], 0.5 + 2.0**-40)
+    # one factor for both sides would need a 4, so the side stays a quarter
+    result, row, side = one([1.0, -1.0], 0.25, integer=False, largest=3)
+    assert (result.kind[0], row, side) == ("exact", [1, -1], 0.25)
     assert one([1.0, -1.0], 0.1234567890123, integer=False, reading="decimal")[0].kind[0] == "refused"
     for mode, sign in (("outward", 1), ("inward", -1)):
         result, row, side = one([1.0, -1.0], 0.1234567890123, mode=mode, reading="decimal", integer=False)
