@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..ir.blocks import Fn
+from ..ir.gradient import pullback
 from ..ir.order import Step, computed, free_blocks
 from ..ir.problem import Problem
 from ..ir.types import FloatArray, Values
@@ -47,18 +46,4 @@ class NetView:
 
     def backward(self, values: Values, seeds: Values) -> dict[str, FloatArray]:
         """Gradients [B, n] by every block of sum over ``seeds`` of seed * block; ``values`` as from :meth:`forward`."""
-        found = {name: np.zeros_like(array) for name, array in values.items()}
-        for name, seed in seeds.items():
-            found[name] += seed
-        for step in reversed(self.steps):
-            if isinstance(step, Fn):
-                args = [arg.pick(values[arg.variable]) for arg in step.args]
-                parts = step.function.vjp(args, found[step.output])
-                for arg, part in zip(step.args, parts, strict=True):
-                    columns = slice(None) if arg.index is None else arg.index
-                    np.add.at(found[arg.variable], (slice(None), columns), part)
-            else:
-                seed = found[step.name] if step.plain else found[step.name] / step.divisor
-                for name, operator in step.affine.parts.items():
-                    found[name] += operator.adjoint(seed)
-        return found
+        return pullback(self.problem, values, seeds)
