@@ -148,14 +148,14 @@ def split(proof: Proof, rows: Sequence[Proposal], products: Sequence[Proposal]) 
 def arrays(proof: Proof, names: tuple[str, ...]) -> dict[str, Any]:
     rule = np.array([names.index(name) for name in proof.rule], dtype=np.int64)
     return {"weight": proof.weight, "gap": proof.gap, "rule": rule, "needed": proof.needed, "per": proof.per,
-            "base": proof.base, "tied": proof.tied}  # fmt: skip
+            "base": np.maximum(proof.base, -1.0), "tied": proof.tied}  # fmt: skip
 
 
 def other_arrays(proof: Proof, names: tuple[str, ...]) -> dict[str, Any]:
     rule = np.array([names.index(name) for name in proof.other_rule], dtype=np.int64)
     size = len(rule)
     return {"weight": proof.other_weight, "gap": proof.other_gap, "rule": rule, "needed": proof.other_needed,
-            "per": proof.other_gap, "base": np.full(size, -np.inf), "tied": np.full(size, -1, np.int64)}  # fmt: skip
+            "per": proof.other_gap, "base": np.full(size, -1.0), "tied": np.full(size, -1, np.int64)}  # fmt: skip
 
 
 def stated(rows: Sequence[Proposal], products: Sequence[Proposal], weight: float) -> Weights:

@@ -125,7 +125,7 @@ def product_blocks(problem: Problem, args: tuple[Arg, Arg], weight: FloatArray) 
     term = rosenberg(args, block.name, size)
     ones = np.ones(size)
     note = Penalty(weight, ones, 0 * ones, "objective", np.arange(size), ("takeover",), np.zeros(size, np.int64),
-                   np.nextafter(weight, 0), ones, np.full(size, -np.inf), np.full(size, -1, np.int64))  # fmt: skip
+                   np.nextafter(weight, 0), ones, np.full(size, -1.0), np.full(size, -1, np.int64))  # fmt: skip
     poly = Poly(f"{block.name}.penalty", "penalty", (term,), np.zeros(size), penalty=note, origin="product:objective")
     return block, poly
 
