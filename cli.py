@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .ir.answers import Answer
     from .ir.protocols import Event
 
-OPTION_NAMES = ("code", "limit", "rounding", "slack", "weight", "quadratize", "bits", "tight", "cutoff", "pipeline")
+OPTION_NAMES = ("code", "limit", "rounding", "largest", "slack", "weight", "quadratize", "bits", "tight", "cutoff", "pipeline")
 
 
 class Group(click.Group):
@@ -55,6 +55,7 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--code", help="Bit encoding: log, unary, one-hot, domain-wall, bounded."),
             click.option("--limit", type=int, help="Greatest bit weight of code bounded."),
             click.option("--rounding", type=click.Choice(["exact", "outward", "inward"]), help="Rows that no integer row equals."),
+            click.option("--largest", type=float, help="Greatest coefficient of a rounded row."),
             click.option("--slack", type=click.Choice(["half-step", "unit"]), help="Slack of inequalities."),
             click.option("--weight", type=float, help="State one penalty weight instead of proving weights."),
             click.option("--quadratize", type=click.Choice(["pairs", "terms"]), help="How cubic and higher terms are reduced."),

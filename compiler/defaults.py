@@ -30,7 +30,7 @@ SPIN = ",binary-to-spin"
 def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]:
     """The passes before and after the point where a driver may hand over an incumbent and multipliers.
 
-    Options: ``code`` and ``limit`` (bit encoding), ``rounding`` (exact, outward, inward), ``slack``, ``weight``,
+    Options: ``code`` and ``limit`` (bit encoding), ``rounding`` (exact, outward, inward) with ``largest``, ``slack``, ``weight``,
     ``quadratize``, ``bits`` (grid of real variables). Raises :class:`UsageError` for a level without a default.
     """
     if level == "MIP":
@@ -40,8 +40,8 @@ def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]
     code, limit = str(options.get("code", "log")), options.get("limit", 8)
     onto = code in ("log", "unary", "bounded")
     chosen = {"log": "", "bounded": f"{{code=bounded,limit={limit}}}"}.get(code, f"{{code={code}}}")
-    prepare = PREPARE["BQM"].replace("{mode}", str(options.get("rounding", "exact")))
-    prepare = prepare.replace("{mode=exact}", "")
+    rounding = settings({"mode": options.get("rounding"), "largest": options.get("largest")})
+    prepare = PREPARE["BQM"].replace("{mode={mode}}", rounding)
     if options.get("bits"):
         prepare = f"normalize-rows{{mode=keep}},grid-reals{{bits={options['bits']}}}," + prepare
     finish = (

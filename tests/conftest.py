@@ -29,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsNoTestPackage())
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden texts from what the passes give")
+
+
 @pytest.fixture(scope="session")
 def load_dev() -> Callable[[Path], ModuleType]:
     """Loads a copy of the start script as a module."""

@@ -37,9 +37,13 @@ GUARANTEES = {
 
 @dataclass(frozen=True)
 class NormalizeRows:
-    """``mode``: for a row that no integer row equals: ``exact`` refuses, ``outward`` and ``inward`` round, ``keep`` keeps."""
+    """``mode``: for a row that no integer row equals: ``exact`` refuses, ``outward`` and ``inward`` round, ``keep`` keeps.
+
+    ``largest``: greatest coefficient of an integer row (smaller ones need fewer slack bits, and more rounding).
+    """
 
     mode: str = "exact"
+    largest: float = 2.0**31
 
     removes: ClassVar[tuple[str, ...]] = ("fractional-rows",)
 
@@ -79,11 +83,11 @@ class NormalizeRows:
         if isinstance(block, Poly):
             form = monomial_rows(problem, block)
             args = form.matrix, form.rhs, block.sense, form.lower, form.upper, form.integer
-            return Result(normalize(*args, block.reading, mode), form)
+            return Result(normalize(*args, block.reading, mode, self.largest), form)
         lower, upper = problem.stack_bounds()
         integer = np.concatenate([np.full(v.size, v.discrete) for v in problem.vars.values()])
         args = stacked_rows(problem, [block]), block.rhs, block.sense, lower, upper, integer
-        return Result(normalize(*args, block.reading, mode))
+        return Result(normalize(*args, block.reading, mode, self.largest))
 
 
 @dataclass(frozen=True, eq=False)
