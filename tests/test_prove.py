@@ -1,0 +1,398 @@
+"""Claims about networks: never a verdict against all phases enumerated, witnesses that hold exactly, ties, liars."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+
+from isinglass.backends.network_runner import NetworkRunner
+from isinglass.compiler.bounds.interval import Interval
+from isinglass.compiler.driver import DRIVERS
+from isinglass.compiler.drivers.milp_prove import MilpProve
+from isinglass.compiler.network_view import NetView
+from isinglass.compiler.unsafe_cases import cases_of
+from isinglass.frontends.box import Box
+from isinglass.frontends.onnx_reader import read_network
+from isinglass.frontends.properties import Property, Unsafe, argmax_is, prove
+from isinglass.ir.answers import Answer
+from isinglass.ir.blocks import Lin, Poly, Var
+from isinglass.ir.errors import InputError, Refused
+from isinglass.ir.exact import Exact
+from isinglass.ir.exact_evaluation import exact_values
+from isinglass.ir.operators.csr import Csr
+from isinglass.ir.operators.identity import Identity
+from isinglass.ir.problem import Problem
+from isinglass.ir.protocols import Event, Limits
+from isinglass.ir.samples import Samples
+from isinglass.ir.tasks import Prove
+from isinglass.ir.terms.linear import Linear
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+Array = Any
+Layers = Sequence[tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class ScipyMilp:
+    """HiGHS as scipy ships it."""
+
+    complete: bool = False
+
+    def solve(self, problem: Problem, limits: Limits) -> Samples:
+        variables = list(problem.vars.values())
+        matrices, least, most = [], [], []
+        for lin in problem.lins.values():
+            known = {name: operator.to_csr() for name, operator in lin.parts.items()}
+            matrices.append(sparse.hstack([known.get(v.name, sparse.csr_array((lin.size, v.size))) for v in variables]))
+            most.append(lin.rhs)
+            least.append(lin.rhs if lin.sense == "==" else np.full(lin.size, -np.inf))
+        cost = np.zeros(problem.size)
+        for term in problem.objective.terms:
+            assert isinstance(term, Linear)
+            cost[problem.starts[term.variable] :][: problem.vars[term.variable].size] = term.operator.to_dense()[0]
+        lower, upper = (np.concatenate([getattr(v, end) for v in variables]) for end in ("lower", "upper"))
+        rows = LinearConstraint(sparse.csr_array(sparse.vstack(matrices)), np.concatenate(least), np.concatenate(most))
+        whole = np.concatenate([np.full(v.size, v.discrete) for v in variables])
+        found = milp(cost, integrality=whole, bounds=Bounds(lower, upper), constraints=rows)
+        status = {0: "optimal", 2: "infeasible"}.get(found.status, "other")
+        values = {} if found.x is None else problem.unstack(found.x[None])
+        bound = found.mip_dual_bound if status == "optimal" else None
+        return Samples(values, claimed_bound=bound, info={"status": status})
+
+
+@dataclass(frozen=True)
+class Says:
+    """A solver that says what it was told to say."""
+
+    samples: Samples
+    complete: bool = False
+
+    def solve(self, problem: Problem, limits: Limits) -> Samples:
+        return self.samples
+
+
+def save(path: Path, layers: Layers) -> Path:
+    """Gemm layers (weights [inputs, outputs], shift) with relu between, as a file."""
+    nodes, constants, last = [], [], "in"
+    for k, (weights, shift) in enumerate(layers):
+        arrays = {f"w{k}": weights, f"b{k}": shift}
+        constants += [numpy_helper.from_array(np.asarray(a, np.float32), name) for name, a in arrays.items()]
+        nodes.append(helper.make_node("Gemm", [last, f"w{k}", f"b{k}"], [f"z{k}"]))
+        nodes.append(helper.make_node("Relu", [f"z{k}"], [last := f"h{k}"]))
+    nodes.pop()
+    n = np.shape(layers[0][0])[0]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, n])],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def ask(task: Prove, solver: Any = None, timeout: float | None = None) -> Answer:
+    tools = SimpleNamespace(milp=solver or ScipyMilp(), runner=NetworkRunner(task.network) if task.network else None)
+    *events, answer = MilpProve(task, tools, Limits(timeout))
+    assert all(isinstance(event, Event) for event in events) and isinstance(answer, Answer)
+    assert Answer.from_json(answer.to_json()).to_json() == answer.to_json()
+    if answer.status == "sat":
+        check_witness(task, answer)
+    else:
+        assert answer.witness is None and answer.arithmetic is None
+    return answer
+
+
+def check_witness(task: Prove, answer: Answer) -> None:
+    """Re-run the witness in onnxruntime and in fractions; the inner box and the claim without any tolerance."""
+    assert answer.witness is not None and task.outputs in answer.witness
+    x = np.array(answer.witness[task.inputs]).reshape(1, -1)
+    assert (x >= task.options["inner-lower"]).all() and (x <= task.options["inner-upper"]).all()
+    exact = exact_values(task.problem, {task.inputs: Exact.of(x)})
+    cases = cases_of(task)
+    real = any(case.holds(exact)[0] for case in cases)
+    float32 = False
+    if (x.astype(np.float32) == x).all():
+        y = NetworkRunner(task.network)(x)
+        float32 = any(case.holds({task.inputs: Exact.of(x), task.outputs: Exact.of(y)})[0] for case in cases)
+    assert {"both": (True, True), "float32-only": (False, True), "real-only": (True, False)}[
+        str(answer.arithmetic)
+    ] == (real, float32)
+
+
+def task_of(path: Path, lower: Any, upper: Any, claim: Property) -> Prove:
+    return prove(read_network(path), Box.between(np.asarray(lower, float), np.asarray(upper, float), "dyadic"), claim)
+
+
+def single(array: Array) -> Array:
+    """Rounded to float32 numbers."""
+    return array.astype(np.float32).astype(np.float64)
+
+
+def below(outputs: int, which: int, limit: float) -> Property:
+    """y[which] <= limit; broken by more."""
+    row = np.zeros((1, outputs))
+    row[0, which] = 1.0
+    unsafe = Unsafe(Csr.of(row), np.array([-limit]), (True,), f"y[{which}] > {limit}", "dyadic")
+    return Property(f"y[{which}] <= {limit}", (unsafe,), outputs)
+
+
+def enumerated(layers: Layers, lower: Array, upper: Array, rows: Array, shift: Array) -> float:
+    """max over the box of min over rows of (rows y + shift): a linear program in (x, t) for every phase pattern."""
+    best, n = -np.inf, len(lower)
+    sizes = [np.shape(w)[1] for w, _ in layers[:-1]]
+    for phases in itertools.product([0.0, 1.0], repeat=sum(sizes)):
+        a, c, left, right, at = np.eye(n), np.zeros(n), [], [], 0
+        for weights, bias in layers[:-1]:
+            a, c = weights.T @ a, weights.T @ c + bias
+            on = np.array(phases[at : at + len(bias)])
+            at += len(bias)
+            side = np.where(on, -1.0, 1.0)
+            left.append(side[:, None] * a)
+            right.append(-side * c)
+            a, c = on[:, None] * a, on * c
+        weights, bias = layers[-1]
+        a, c = rows @ (weights.T @ a), rows @ (weights.T @ c + bias) + shift
+        table = np.block([[np.vstack(left), np.zeros((sum(sizes), 1))], [-a, np.ones((len(a), 1))]])
+        found = linprog(
+            np.r_[np.zeros(n), -1.0], table, np.concatenate([*right, c]),
+            bounds=[*zip(lower, upper, strict=True), (None, None)],
+        )  # fmt: skip
+        if found.status == 0:
+            best = max(best, float(found.x[-1]))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_never_against_all_phases(seed: int, tmp_path: Path) -> None:
+    """Random 2-3-3-3 networks, claims with one and two rows; limits drawn near the true maximum to make it hard."""
+    rng = np.random.default_rng(seed)
+    layers = [(single(rng.normal(size=(n, m))), single(rng.normal(size=m) / 2)) for n, m in [(2, 3), (3, 3), (3, 3)]]
+    lower, upper = np.array([-1.0, -0.5]), np.array([1.0, 0.5])
+    rows = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])[: 1 + seed % 2]
+    greatest = enumerated(layers, lower, upper, rows, np.zeros(len(rows)))
+    path = save(tmp_path / "net.onnx", layers)
+    for shift in (0.0, -greatest + 1e-4, -greatest - 1e-4, -greatest + 2e-7, -greatest - 2e-7):
+        case = Unsafe(Csr.of(rows), np.full(len(rows), shift), (False,) * len(rows), "case", "dyadic")
+        answer = ask(task_of(path, lower, upper, Property("claim", (case,), 3)))
+        margin = greatest + shift
+        if margin > 1e-5:
+            assert answer.status == "sat" and answer.arithmetic == "both"
+        elif margin < -1e-5:
+            assert answer.status == "unsat" and answer.basis in ("solver-word", "none")
+        else:  # the solver may not decide here, but a checked witness or rigorous bounds may
+            assert answer.status == "unknown" or (answer.status == "sat" and margin > 0) or answer.basis == "none"
+            assert answer.status != "unsat" or margin < 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_margin_bounds_hold(seed: int, tmp_path: Path) -> None:
+    """The bound with layers put in is above every sample and above exact values, and not above the plain one."""
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** rng.integers(-4, 5)
+    layers = [(rng.normal(size=(3, 5)) * scale, rng.normal(size=5)), (rng.normal(size=(5, 4)), rng.normal(size=4))]
+    centre, radius = rng.normal(size=3), float(rng.choice([0.0, 1e-9, 0.2]))
+    task = task_of(save(tmp_path / "net.onnx", layers), centre - radius, centre + radius, argmax_is(4, seed % 4))
+    view = NetView.of(task.problem)
+    box = Interval().bounds(view, view.box())
+    points = np.clip(centre + rng.uniform(-radius, radius, size=(30, 3)), centre - radius, centre + radius)
+    exact = exact_values(task.problem, {"x": Exact.of(points)})
+    for case in cases_of(task):
+        low, high = case.bounds(view, box)
+        (name, operator), *_ = case.forms.parts.items()
+        for k, value in enumerate(exact[name].through(operator, case.reading).top):
+            exact_value = Fraction(int(value[0]), exact[name].through(operator, case.reading).bottom)
+            assert Fraction(low[0, 0]) <= exact_value <= Fraction(high[0, 0]), k
+        plain = box["y"][1][0].max() - box["y"][0][0].min()
+        assert high[0, 0] <= plain + 1e-9 * abs(plain)
+
+
+def test_ties_go_to_the_lowest_index(tmp_path: Path) -> None:
+    """Two equal outputs: argmax is 0 everywhere."""
+    path = save(tmp_path / "net.onnx", [(np.array([[1.0, 1.0]]), np.zeros(2))])
+    second = ask(task_of(path, [-1.0], [1.0], argmax_is(2, 1)))
+    assert (second.status, second.arithmetic) == ("sat", "both")
+    first = ask(task_of(path, [-1.0], [1.0], argmax_is(2, 0)))
+    assert first.status == "unknown", "a greatest margin of 0 is too near for floating point"
+
+
+def test_boundary(tmp_path: Path) -> None:
+    """y = (x, 1/2) on [0, b]: argmax is 1 until x reaches 1/2, where the tie goes to 0."""
+    path = save(tmp_path / "net.onnx", [(np.array([[1.0, 0.0]]), np.array([0.0, 0.5]))])
+    at = ask(task_of(path, [0.0], [0.5], argmax_is(2, 1)))
+    assert (at.status, at.arithmetic) == ("sat", "both")
+    assert at.witness == {"x": [[0.5]], "y": [[0.5, 0.5]]}
+    before = ask(task_of(path, [0.0], [np.nextafter(np.float32(0.5), 0)], argmax_is(2, 1)), Says(Samples({})))
+    assert (before.status, before.basis) == ("unsat", "none")
+    assert "excluded by interval bounds alone" in before.detail[0]
+    other = ask(task_of(path, [0.5], [1.0], argmax_is(2, 0)))
+    assert other.status in ("unknown", "unsat"), "the strict case is impossible"
+    past = ask(task_of(path, [np.nextafter(np.float32(0.5), 0)], [1.0], argmax_is(2, 0)))
+    assert past.status == "sat"
+
+
+def test_only_float32_breaks_the_claim(tmp_path: Path) -> None:
+    """x + 2^25 - 2^25 at x = 3 is 4 in float32."""
+    big = np.array([2.0**25])
+    path = save(tmp_path / "net.onnx", [(np.ones((1, 1)), big), (np.ones((1, 1)), -big)])
+    answer = ask(task_of(path, [0.0], [3.0], below(1, 0, 3.5)))
+    assert (answer.status, answer.arithmetic) == ("sat", "float32-only")
+    assert answer.witness == {"x": [[3.0]], "y": [[4.0]]}
+    assert any("excluded by" in line for line in answer.detail)
+    assert ask(task_of(path, [0.0], [3.0], below(1, 0, 4.5))).status == "unsat"
+
+
+def test_a_box_without_a_float32_number(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [(np.ones((1, 1)), np.zeros(1))])
+    answer = ask(task_of(path, [1 + 2.0**-30], [1 + 2.0**-29], below(1, 0, 1.0)))
+    assert (answer.status, answer.arithmetic) == ("sat", "real-only")
+    assert ask(task_of(path, [1 + 2.0**-30], [1 + 2.0**-29], below(1, 0, 2.0))).status == "unsat"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_witnesses_lie_in_the_stated_ball(seed: int, tmp_path: Path) -> None:
+    """Decimals: the distance, in fractions, is at most the radius as written."""
+    rng = np.random.default_rng(seed)
+    path = save(tmp_path / "net.onnx", [(rng.normal(size=(4, 3)), rng.normal(size=3))])
+    centre, radius = rng.random(4).astype(np.float32), float(rng.choice([0.1, 0.3, 0.7]))
+    network = read_network(path)
+    label = int(NetworkRunner(path)(centre[None].astype(float)).argmin())
+    answer = ask(prove(network, Box.ball(centre, radius).meet(Box.between(0.0, 1.0)), argmax_is(3, label)))
+    assert answer.status == "sat" and answer.witness is not None
+    for x, middle in zip(answer.witness["x"][0], centre.tolist(), strict=True):
+        assert abs(Fraction(x) - Fraction(middle)) <= Fraction(repr(radius)) and 0 <= x <= 1
+
+
+def hard_case(tmp_path: Path) -> tuple[Prove, float]:
+    """A claim that holds, by a margin that intervals don't see: y = |x| - |x| by way of four neurons, y < 0.1."""
+    layers = [(np.array([[1.0, -1.0]]), np.zeros(2)), (np.array([[1.0, 1.0], [1.0, 1.0]]), np.zeros(2)),
+              (np.array([[1.0], [-1.0]]), np.zeros(1))]  # fmt: skip
+    return task_of(save(tmp_path / "net.onnx", layers), [-1.0], [1.0], below(1, 0, 0.1)), -0.1
+
+
+def test_the_solver_decides_what_intervals_do_not(tmp_path: Path) -> None:
+    task, _ = hard_case(tmp_path)
+    answer = ask(task)
+    assert (answer.status, answer.basis) == ("unsat", "solver-word")
+    assert answer.detail == ("y[0] > 0.1: excluded by the solver's word (margin below -1e-05)",)
+    assert set(answer.timings) == {"attack", "bounds", "compile", "milp"}
+
+
+POINT = {"x": np.array([[np.nan]]), "y": np.zeros((1, 1))}
+LIARS = {
+    "says nothing": (Samples({}), "unknown", "the solver claims nothing"),
+    "infeasible": (Samples({}, info={"status": "infeasible"}), "unsat", "solver's word"),
+    "a clear bound": (Samples({}, claimed_bound=0.5), "unsat", "solver's word"),
+    "bound zero": (Samples({}, claimed_bound=0.0), "unknown", "too near to 0"),
+    "bound a little below zero": (Samples({}, claimed_bound=9e-7), "unknown", "too near to 0"),
+    "a margin above zero": (Samples({}, claimed_bound=-0.3), "unknown", "but no witness held"),
+    "bound nan": (Samples({}, claimed_bound=float("nan")), "unknown", "claims nothing"),
+    "no bound, only a word": (Samples({}, info={"status": "optimal"}), "unknown", "claims nothing"),
+    "a point that is none": (Samples(POINT, claimed_bound=-0.3), "unknown", "but no witness held"),
+    "a point far outside": (Samples({**POINT, "x": np.full((1, 1), 1e9)}, claimed_bound=-0.3), "unknown", "no witness"),
+}
+
+
+@pytest.mark.parametrize("name", LIARS)
+def test_what_solvers_say(name: str, tmp_path: Path) -> None:
+    """A witness is never taken from a solver unchecked; its bound makes at most an unsat on its word."""
+    samples, status, reason = LIARS[name]
+    answer = ask(hard_case(tmp_path)[0], Says(samples))
+    assert answer.status == status and reason in answer.detail[0]
+    assert answer.basis == ("solver-word" if status == "unsat" else "none")
+
+
+def test_no_time_left(tmp_path: Path) -> None:
+    answer = ask(hard_case(tmp_path)[0], timeout=0.0)
+    assert (answer.status, answer.time_limited, answer.exit_code) == ("timeout", True, 3)
+
+
+def test_the_solver_finds_what_the_attack_does_not(tmp_path: Path) -> None:
+    """A bump at 2^-12 of width 2^-12, away from gradients: the MILP's point is the witness."""
+    at, width = 2.0**-12, 2.0**-12
+    kinks = np.array([-at, -at - width / 2, -at - width])
+    layers = [(np.ones((1, 3)), kinks), (np.array([[1.0], [-2.0], [1.0]]), np.zeros(1))]
+    task = task_of(save(tmp_path / "net.onnx", layers), [-1.0], [1.0], below(1, 0, width / 4))
+    answer = ask(task)
+    assert (answer.status, answer.arithmetic) == ("sat", "both") and "milp" in answer.timings
+    assert ask(task, Says(Samples({}, claimed_bound=-1.0))).status == "unknown"
+
+
+def test_a_claim_without_cases_holds(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [(np.ones((1, 1)), np.zeros(1))])
+    assert ask(task_of(path, [0.0], [1.0], argmax_is(1, 0))).status == "unsat"
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [(np.ones((2, 2)), np.zeros(2))])
+    task = task_of(path, [0.0, 0.0], [1.0, 1.0], argmax_is(2, 0))
+    blocks, x = task.problem.blocks, task.problem.vars["x"]
+
+    def refused(change: dict[str, Any], message: str) -> None:
+        with pytest.raises(Refused, match=message):
+            ask(replace(task, **change))
+
+    def with_blocks(*more: Any) -> dict[str, Any]:
+        return {"problem": task.problem.with_blocks(more)}
+
+    refused(with_blocks(*blocks, Lin("row", {"x": Identity(2)}, "<=", np.ones(2))), "rows beside the network")
+    refused(with_blocks(replace(x, domain="int"), *blocks[1:]), "one block of real variables")
+    refused(with_blocks(Var.of("extra", "real", (1,), 0.0, 1.0), *blocks), "found extra, x")
+    refused(with_blocks(replace(x, upper=np.full(2, np.inf)), *blocks[1:]), "unbounded")
+    refused(with_blocks(x, replace(task.problem.vars["y"], upper=np.ones(2)), *blocks[2:]), "bounds of computed block")
+    unsafe = task.unsafe[0]
+    refused({"unsafe": (replace(unsafe, sense="<=", rhs=np.zeros(1)),)}, "not of the form")
+    refused({"unsafe": (replace(unsafe, terms=(*unsafe.terms, *unsafe.terms)),)}, "two terms")
+    empty = Poly("none", "constraint", (Linear("y", Csr.of(np.zeros((0, 2)))),), np.zeros(0))
+    refused({"unsafe": (empty,)}, "has no row")
+    with pytest.raises(InputError, match="2 inputs"):
+        task_of(path, np.zeros(3), np.ones(3), argmax_is(2, 0))
+    with pytest.raises(InputError, match="about 3 outputs"):
+        task_of(path, np.zeros(2), np.ones(2), argmax_is(3, 0))
+    with pytest.raises(InputError, match="label 2 of 2"):
+        argmax_is(2, 2)
+
+
+def test_the_driver_is_found_by_its_name() -> None:
+    assert DRIVERS["milp-prove"] is MilpProve
+
+
+def test_argmax_cases() -> None:
+    claim = argmax_is(3, 1)
+    assert claim.claim == "argmax(y) == 1"
+    assert [(case.text, case.strict) for case in claim.unsafe] == [("y[0] >= y[1]", (False,)), ("y[2] > y[1]", (True,))]
+    assert claim.unsafe[1].matrix.to_dense().tolist() == [[0.0, -1.0, 1.0]]
+
+
+@pytest.mark.parametrize(("radius", "status"), [(0.03, "unsat"), (0.1, "sat")])
+def test_digits(radius: float, status: str) -> None:
+    data = np.load(EXAMPLES / "digits.npz")
+    box = Box.ball(data["x_test"][3], radius).meet(Box.between(0.0, 1.0))
+    answer = ask(prove(read_network(EXAMPLES / "digits.onnx"), box, argmax_is(10, int(data["y_test"][3]))))
+    assert answer.status == status and answer.claim == "argmax(y) == 0"
+    assert answer.arithmetic == (None if status == "unsat" else "both")
+    kinds = {"interval bounds alone", "the solver's word"}
+    assert status == "sat" or {kind for kind in kinds for line in answer.detail if kind in line} == kinds
+
+
+def test_the_example_files() -> None:
+    data = np.load(EXAMPLES / "digits.npz")
+    assert data["x_test"].shape == (40, 64) and data["x_test"].dtype == np.float32
+    assert data["x_test"].min() >= 0 and data["x_test"].max() <= 1
+    found = NetworkRunner(EXAMPLES / "digits.onnx")(data["x_test"].astype(np.float64)).argmax(axis=1)
+    assert (found == data["y_test"]).sum() >= 38
+    assert {node.op_type for node in onnx.load(EXAMPLES / "digits.onnx").graph.node} == {"Gemm", "Relu"}
