@@ -25,6 +25,8 @@ from .network import Network
 from .onnx_graph import Graph, Tensor, Value
 
 OPERATORS = Registry("isinglass.frontends.onnx_ops", "ONNX operator")
+SHAPED = {"Clip", "MaxPool"}
+"""Operators that apply a function of ours but take more than its arguments: they need a file of their own."""
 
 
 def read_network(path: str | Path) -> Network:
@@ -156,7 +158,8 @@ def operator_for(name: str) -> Any:
 @cache
 def functions() -> dict[str, Any]:
     """ONNX name -> elementwise function."""
-    return {name: FUNCTIONS[key] for key in FUNCTIONS for name in FUNCTIONS[key].onnx}
+    known = {name: FUNCTIONS[key] for key in FUNCTIONS for name in FUNCTIONS[key].onnx}
+    return {name: function for name, function in known.items() if name not in SHAPED}
 
 
 def supported() -> list[str]:
@@ -188,6 +191,8 @@ def elementwise(function: Function, args: list[Value], builder: Graph) -> Value:
     """A function layer; every argument has to be computed."""
     if not function.arity(len(args)):
         raise builder.fail(f"has {len(args)} inputs", "check how the network was exported")
+    for fault in function.faults():
+        raise builder.fail(fault, "check the attributes in the file")
     tensors = [arg for arg in args if isinstance(arg, Tensor)]
     if len(tensors) < len(args):
         raise builder.fail("of a constant", "fold the constants when exporting the network")

@@ -118,6 +118,16 @@ GRAPHS: dict[str, tuple[list[onnx.NodeProto], dict[str, Any], Shape]] = {
         {"s": np.array([2, -1]), "t": np.array([0, 1, 2]), "b": rng.normal(size=(3, 2, 1, 1))},
         (1, 4),
     ),
+    "other-functions": (
+        [
+            node("LeakyRelu", "input", "p"),
+            node("LeakyRelu", "p", "q", alpha=0.125),
+            node("Max", "q input", "r"),
+            node("Mul", "r p", "out"),
+        ],
+        {},
+        (1, 4),
+    ),
     "only-relu": ([node("Relu", "input", "out")], {}, ("N", 4)),
     "copy": ([node("Identity", "input", "out")], {}, (1, 4)),
     "flatten-last": ([node("Relu", "input", "p"), node("Flatten", "p", "out", axis=-3)], {}, (1, 2, 2)),
@@ -171,6 +181,11 @@ def test_weights_are_the_stored_numbers(tmp_path: Path) -> None:
     assert np.array_equal(shift, -IMAGE.ravel().astype(np.float32).astype(np.float64))
 
 
+def test_the_slope_that_a_file_leaves_out_is_float32(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("LeakyRelu", "input", "out")], {})
+    assert exact_outputs(read_network(path), np.full((1, 4), -1.0)).tolist() == [[-float(np.float32(0.01))] * 4]
+
+
 def test_sums_that_would_round_stay_apart(tmp_path: Path) -> None:
     nodes = [node("Add", "input a", "p"), node("Add", "p b", "out")]
     path = save(tmp_path / "net.onnx", nodes, {"a": np.full(4, 1e10), "b": np.full(4, 1e-10)})
@@ -209,8 +224,17 @@ def fails(path: Path) -> str:
 
 BROKEN: dict[str, tuple[str, list[onnx.NodeProto], dict[str, Any], dict[str, Any]]] = {
     "operator": (
-        r"node my_out \(Softsign\): operator Softsign is not supported\n.*Gemm, Identity, MatMul",
+        r"node my_out \(Softsign\): operator Softsign is not supported\n.*Gemm, Identity, LeakyRelu, MatMul",
         [node("Softsign", "input", "out")], {}, {},
+    ),
+    "pool": (
+        r"operator MaxPool is not supported",
+        [node("MaxPool", "input", "out", kernel_shape=[2])], {}, {"shape": (1, 1, 4)},
+    ),
+    "alpha": (r"alpha 2.0 is not in 0..1", [node("LeakyRelu", "input", "out", alpha=2.0)], {}, {}),
+    "of-a-constant": (
+        r"my_out \(Max\): of a constant",
+        [node("Max", "input a", "out")], {"a": np.ones(4)}, {},
     ),
     "domain": (
         r"operator my.own.Gemm is not supported",

@@ -27,10 +27,11 @@ from isinglass.frontends.box import Box
 from isinglass.frontends.onnx_reader import read_network
 from isinglass.frontends.properties import Property, Unsafe, argmax_is, prove
 from isinglass.ir.answers import Answer
-from isinglass.ir.blocks import Lin, Poly, Var
+from isinglass.ir.blocks import Arg, Fn, Lin, Poly, Var
 from isinglass.ir.errors import InputError, Refused
 from isinglass.ir.exact import Exact
 from isinglass.ir.exact_evaluation import exact_values
+from isinglass.ir.functions.tanh import Tanh
 from isinglass.ir.operators.csr import Csr
 from isinglass.ir.operators.identity import Identity
 from isinglass.ir.problem import Problem
@@ -337,6 +338,10 @@ def test_a_claim_without_cases_holds(tmp_path: Path) -> None:
     assert ask(task_of(path, [0.0], [1.0], argmax_is(1, 0))).status == "unsat"
 
 
+def network_of_tanh() -> tuple[Var, Fn]:
+    return Var.of("y", "real", (2,)), Fn("y.def", "y", Tanh(), (Arg("x"),))
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [(np.ones((2, 2)), np.zeros(2))])
     task = task_of(path, [0.0, 0.0], [1.0, 1.0], argmax_is(2, 0))
@@ -354,6 +359,8 @@ def test_what_is_refused(tmp_path: Path) -> None:
     refused(with_blocks(Var.of("extra", "real", (1,), 0.0, 1.0), *blocks), "found extra, x")
     refused(with_blocks(replace(x, upper=np.full(2, np.inf)), *blocks[1:]), "unbounded")
     refused(with_blocks(x, replace(task.problem.vars["y"], upper=np.ones(2)), *blocks[2:]), "bounds of computed block")
+    tanh = (x, *network_of_tanh())
+    refused({"problem": task.problem.with_blocks(tanh)}, "function tanh has no big-m form")
     unsafe = task.unsafe[0]
     refused({"unsafe": (replace(unsafe, sense="<=", rhs=np.zeros(1)),)}, "not of the form")
     refused({"unsafe": (replace(unsafe, terms=(*unsafe.terms, *unsafe.terms)),)}, "two terms")

@@ -23,6 +23,7 @@ from ...ir.errors import Refused
 from ...ir.operators.dense import Dense
 from ...ir.problem import Problem
 from ...ir.protocols import Event, Limits, Runner, Sampler
+from ...ir.registry import key_of
 from ...ir.samples import Samples
 from ...ir.tasks import Prove
 from ...ir.terms.linear import Linear
@@ -31,6 +32,7 @@ from ..attack import Attack
 from ..bounds.interval import Interval
 from ..network_view import NetView
 from ..passes.bound_intervals import check_finite
+from ..passes.encode_activations import FORMS
 from ..pipeline import Pipeline, Trace
 from ..unsafe_cases import UnsafeCase, cases_of
 from ..witness import Checker, Witness
@@ -138,8 +140,7 @@ def by_milp(
     if not left:
         return
     start = perf_counter()
-    form = str(task.options.get("form", "big-m"))
-    trace = Pipeline.parse(f"bound-intervals,encode-activations{{form={form}}}").run(task.problem)
+    trace = Pipeline.parse(f"bound-intervals,encode-activations{{form={form_of(task)}}}").run(task.problem)
     known.time("compile", start)
     known.open_cases = len(left)
     size = sum(var.size for var in trace.problem.vars.values() if var.discrete)
@@ -248,5 +249,15 @@ def checked_view(task: Prove) -> NetView:
     for name, var in problem.vars.items():
         if name != task.inputs and (np.isfinite(var.lower).any() or np.isfinite(var.upper).any()):
             raise Refused(f"bounds of computed block {name!r} would be a row", hint="state bounds of inputs only")
+    form = FORMS[form_of(task)]()
+    for fn in problem.fns.values():
+        if not form.knows(fn.function):
+            kind = key_of(type(fn.function))
+            raise Refused(f"function {kind} has no {form_of(task)} form", hint="only networks with relu can be proved")
     check_finite(view)
     return view
+
+
+def form_of(task: Prove) -> str:
+    """The piecewise form that the task asks for."""
+    return str(task.options.get("form", "big-m"))

@@ -19,8 +19,8 @@ from ...ir.blocks import Arg, Block, Fn, Lin, Var
 from ...ir.definition import Apply
 from ...ir.errors import Refused
 from ...ir.function import Function
-from ...ir.functions.heaviside import Heaviside
 from ...ir.functions.relu import Relu
+from ...ir.functions.step import Step
 from ...ir.ledger import Note
 from ...ir.lift.complete import Complete
 from ...ir.operator import Operator
@@ -59,7 +59,7 @@ class BigM:
             on = Var.of(problem.fresh(f"{fn.output}.on"), "bin", (len(open_),), origin=f"phase:{fn.name}")
             ends = lower[open_], upper[open_]
             blocks += [on, open_rows(problem, fn, source, target, index[open_], open_, ends, on)]
-            records.append(Complete(on.name, Apply(Heaviside(), (Arg(source.name, index[open_]),))))
+            records.append(Complete(on.name, Apply(Step(), (Arg(source.name, index[open_]),))))
             notes.append(Note(WHO, "phase undecided, one binary each", fn.name, len(open_)))
         return Pieces(tuple(blocks), tuple(records), tuple(notes))
 
