@@ -180,6 +180,19 @@ def test_products_of_computed_blocks() -> None:
     assert Fraction(found.upper[0]) >= Fraction(0.7) * Fraction(0.9)
 
 
+def test_computed_integers_get_whole_bounds() -> None:
+    blocks = (
+        Var.of("x", "int", (2,), [0, -2], [3, 5]),
+        Var.of("s", "int", (1,)),
+        Lin("s.def", {"x": Dense(np.array([[1.0, -1.0]])), "s": Identity(1, -1.0)}, "==", np.zeros(1), defines="s"),
+        Var.of("p", "int", (1,)),
+        Fn("p.def", "p", Product(), (Arg("x", np.array([0])), Arg("x", np.array([1])))),
+    )
+    found = BoundIntervals().run(Problem("p", blocks)).problem
+    assert [end.tolist() for end in found.box["s"]] == [[-5.0], [5.0]]
+    assert [end.tolist() for end in found.box["p"]] == [[-6.0], [15.0]]
+
+
 def test_what_is_refused() -> None:
     problem = network(np.random.default_rng(4), [2, 3, 1])
     x = Var.of("x", "real", (2,), [0.0, -np.inf], 1.0)

@@ -1,6 +1,7 @@
 """Bounds of computed blocks by interval propagation.
 
-rewrites: lower and upper bounds of the variable blocks that affine layers and functions compute
+rewrites: lower and upper bounds of the variable blocks that affine layers and functions compute, moved inward to
+  integers where these are integer
 needs: finite bounds of the free blocks that they are computed from
 guarantee: same feasible set, optimum kept (bounds are rounded outward, see compiler/bounds/interval.py); raises
   Infeasible where a stated bound contradicts them
@@ -39,6 +40,8 @@ class BoundIntervals:
         for block in problem.blocks:
             if isinstance(block, Var) and block.name not in view.free:
                 lower, upper = (end[0] for end in bounds[block.name])
+                if block.discrete:
+                    lower, upper = np.ceil(lower), np.floor(upper)
                 check_not_crossed(block, lower, upper)
                 width = float((upper - lower).max(initial=0.0))
                 notes.append(Note("bound-intervals", "bounded by intervals", block.name, block.size, width, "widest"))
