@@ -64,7 +64,7 @@ def binary_problem(seed: int = 0, sizes: tuple[int, ...] = (2, 3), whole: bool =
 
 
 def milp(seed: int = 0, maximize: bool = False, reals: bool = True, whole: bool = True) -> Problem:
-    """A bounded program over reals, integers and binaries with equality, one- and two-sided rows; feasible at a point."""
+    """A bounded program over reals, integers and binaries with all kinds of rows, feasible at one point at least."""
     rng = np.random.default_rng(seed)
     variables = [
         Var.of("k[odd]", "int", (3,), np.array([-2.0, 0, 1]), np.array([3.0, 5, 4])),

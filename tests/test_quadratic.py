@@ -5,6 +5,7 @@ from __future__ import annotations
 import dimod
 import numpy as np
 import pytest
+from backend_cases import all_samples, energies_of, penalty
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -16,7 +17,7 @@ from isinglass.backends.reweighting import Reweightable
 from isinglass.backends.targets.bqm import Bqm, to_dimod
 from isinglass.backends.triplets import Triplets, fold
 from isinglass.ir.affine import Affine
-from isinglass.ir.blocks import Lin, Penalty, Poly, Var
+from isinglass.ir.blocks import Lin, Poly, Var
 from isinglass.ir.errors import CompileError, InputError, Refused, UsageError
 from isinglass.ir.operators.code import Code
 from isinglass.ir.operators.csr import Csr
@@ -30,27 +31,6 @@ from isinglass.ir.terms.linear import Linear
 from isinglass.ir.terms.monomials import Monomials
 from isinglass.ir.terms.square import Square
 from isinglass.ir.types import FloatArray
-
-
-def all_samples(n: int) -> FloatArray:
-    """Every 0/1 assignment [2^n, n]."""
-    return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)
-
-
-def by_definition(problem: Problem, samples: FloatArray) -> FloatArray:
-    """Objective plus weighted penalties, by the terms' own values."""
-    values = problem.unstack(samples)
-    energy = problem.objective.value(values)[:, 0]
-    for poly in problem.penalties:
-        assert poly.penalty is not None
-        energy = energy + poly.value(values) @ poly.penalty.weight
-    return energy
-
-
-def penalty(name: str, terms: tuple[Term, ...], constant: FloatArray, weight: FloatArray) -> Poly:
-    m = len(constant)
-    details = Penalty(weight, np.ones(m), np.zeros(m), name, np.arange(m))
-    return Poly(name, "penalty", terms, constant, penalty=details)
 
 
 def random_matrix(rng: np.random.Generator, m: int, n: int, density: float, whole: bool) -> FloatArray:
@@ -110,7 +90,7 @@ def square_problem(n: int, matrix: FloatArray) -> Problem:
 def test_assembly_is_exact_for_whole_numbers(problem: Problem) -> None:
     samples = all_samples(problem.size)
     form = assemble(problem)
-    wanted = by_definition(problem, samples)
+    wanted = energies_of(problem, samples)
     np.testing.assert_array_equal(form.energies(samples), wanted)
     np.testing.assert_array_equal(to_dimod(form).energies(samples), wanted)
 
@@ -118,7 +98,7 @@ def test_assembly_is_exact_for_whole_numbers(problem: Problem) -> None:
 @given(problems())
 def test_every_form_has_the_same_energies(problem: Problem) -> None:
     samples = all_samples(problem.size)
-    wanted = by_definition(problem, samples)
+    wanted = energies_of(problem, samples)
     scale = 1 + np.abs(wanted).max()
     form = assemble(problem)
     bqm = Bqm().emit(problem)
@@ -159,7 +139,7 @@ def test_reweighting_is_recompiling(problem: Problem, seed: int) -> None:
             block = penalty(block.name, block.terms, block.constant, new)
         blocks.append(block)
     samples = all_samples(problem.size)
-    wanted = by_definition(problem.with_blocks(blocks), samples)
+    wanted = energies_of(problem.with_blocks(blocks), samples)
     scale = 1 + np.abs(wanted).max()
     np.testing.assert_allclose(table.form(weights).energies(samples), wanted, rtol=0, atol=1e-12 * scale)
 

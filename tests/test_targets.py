@@ -15,7 +15,8 @@ from dimod.serialization import coo as dimod_coo
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp as scipy_milp
+from scipy.optimize import Bounds, LinearConstraint
+from scipy.optimize import milp as scipy_milp
 
 from isinglass.backends.mixed_integer import mixed_integer
 from isinglass.backends.names import plain_names
@@ -175,7 +176,7 @@ def test_highs_reads_the_same_program(text: str, seed: int, tmp_path: Path) -> N
     np.testing.assert_array_equal([kind == highspy.HighsVarType.kInteger for kind in lp.integrality_], p.integer)
     matrix, dense = highs_matrix(lp), p.matrix.toarray()
     rows = {
-        tuple(row) + (low, high) for row, low, high in zip(matrix.tolist(), lp.row_lower_, lp.row_upper_, strict=True)
+        (*tuple(row), low, high) for row, low, high in zip(matrix.tolist(), lp.row_lower_, lp.row_upper_, strict=True)
     }
     for row, low, high in zip(dense.tolist(), p.row_lower, p.row_upper, strict=True):
         whole = (*row, low, high)
