@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .affine import Affine, batch_of
+from .errors import InputError
 from .function import Function
 from .operator import Operator
 from .term import Term
@@ -53,7 +54,13 @@ class Var:
 
         def full(bound: FloatArray | float | None, default: float) -> FloatArray:
             array = np.asarray(default if bound is None else bound, dtype=np.float64)
-            return np.array(np.broadcast_to(array, shape).reshape(size) if array.size != size else array.reshape(size))
+            if array.size == size:
+                return np.array(array.reshape(size))
+            try:
+                return np.array(np.broadcast_to(array, shape).reshape(size))
+            except ValueError:
+                text = f"bounds of shape {array.shape} do not fit variable {name!r} of shape {shape}"
+                raise InputError(text, hint="give one number, or one for each element") from None
 
         sides = full(lower, natural[0]), full(upper, natural[1])
         return cls(name, domain, tuple(int(n) for n in shape), *sides, origin, names)

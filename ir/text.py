@@ -44,10 +44,10 @@ class Printer:
     def value(self, value: Any) -> str:
         """One value of any kind."""
         match value:
-            case None | True | False:
+            case None | bool() | np.bool_():
                 return str(value).lower()
             case str():
-                return json.dumps(value, ensure_ascii=False)
+                return quote(value)
             case np.ndarray():
                 return self.array(value)
             case float() | np.floating():
@@ -55,10 +55,10 @@ class Printer:
             case int() | np.integer():
                 return str(int(value))
             case Mapping():
-                return "{" + ", ".join(f"{json.dumps(k)}: {self.value(v)}" for k, v in value.items()) + "}"
+                return "{" + ", ".join(f"{quote(k)}: {self.value(v)}" for k, v in value.items()) + "}"
             case tuple() | list():
                 return "[" + ", ".join(map(self.value, value)) + "]"
-        if is_dataclass(value):
+        if is_dataclass(value) and not isinstance(value, type):
             return f"{name_of(type(value))}({self.fields(value)})"
         raise TypeError(f"no text form for {type(value).__name__}")
 
@@ -83,6 +83,15 @@ class Printer:
         return f"{head}#{key}"
 
 
+def quote(text: str) -> str:
+    """A JSON string, readable; escaped where it has halves of surrogate pairs, which no file could hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
+
+
 def normal_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The one of the three stored dtypes that holds the given one exactly."""
     if dtype.kind == "b":
@@ -94,7 +103,8 @@ def number(value: float | bool) -> str:
     """Shortest text that reads back as the same number; whole floats without a point, booleans as 0 and 1."""
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 and not (value == 0 and math.copysign(1, value) < 0):
+    negative_zero = value == 0 and math.copysign(1, value) < 0
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 and not negative_zero:
         return str(int(value))
     return repr(value)
 
@@ -108,6 +118,8 @@ def is_default(spec: Field[Any], value: Any) -> bool:
         return False
     if isinstance(value, np.ndarray) or isinstance(default, np.ndarray):
         return isinstance(value, np.ndarray) and isinstance(default, np.ndarray) and value.size == default.size == 0
+    if isinstance(value, float) and isinstance(default, float):
+        return value.hex() == default.hex()  # tells 0.0 from -0.0
     return type(value) is type(default) and bool(value == default)
 
 
@@ -121,10 +133,10 @@ def print_ir(problem: Problem) -> tuple[str, dict[str, AnyArray]]:
     """A problem as text, one block a line, and the arrays that the text refers to."""
     printer = Printer()
     head = printer.fields(problem, skip=("name", "blocks"))
-    lines = ["isinglass 1", f"problem {json.dumps(problem.name, ensure_ascii=False)} ({head}) {{"]
+    lines = ["isinglass 1", f"problem {quote(problem.name)} ({head}) {{"]
     for block in problem.blocks:
         kind = type(block).__name__.lower()
-        lines.append(f"  {kind} {json.dumps(block.name, ensure_ascii=False)} ({printer.fields(block, skip=('name',))})")
+        lines.append(f"  {kind} {quote(block.name)} ({printer.fields(block, skip=('name',))})")
     return "\n".join([*lines, "}", ""]), printer.arrays
 
 
