@@ -24,8 +24,8 @@ NUMBERS = 1 << 22
 class Evaluation:
     """Of B samples. ``objective`` [B] in the source's sense, ``minimised`` [B] as the IR has it.
 
-    ``violation``: name of a row block or variable block -> [B, m], in the row's own units, exactly 0 where it holds
-    (penalties are no rows and do not count); for variables the distance from bounds and from the whole numbers.
+    ``violation``: name of a row block or variable block -> [B, m], in the row's own units, rounded, and exactly 0 where
+    it holds (penalties are no rows and do not count); for variables the distance from bounds and whole numbers.
     ``residual``: name of a function block -> |output - f(args)| [B, k]. ``feasible`` [B]: everything holds, within the
     tolerance where real variables are involved and exactly elsewhere.
     """
@@ -59,7 +59,8 @@ def evaluate(problem: Problem, values: Values, tolerance: float = 0.0) -> Evalua
     rows: list[Lin | Poly] = [*problem.lins.values(), *problem.constraints]
     for row in rows:
         allowed = tolerance if real.intersection(row.variables) else 0.0
-        pieces = [violation(row, points.part(piece), allowed) for piece in pieces_of(count(table), row)]
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided exactly
+            pieces = [violation(row, points.part(piece), allowed) for piece in pieces_of(count(table), row)]
         found[row.name] = np.concatenate([amount for amount, _ in pieces])
         feasible &= np.concatenate([held.all(axis=1) for _, held in pieces])
     residual = {fn.name: residual_of(fn, table) for fn in problem.fns.values()}
