@@ -35,7 +35,9 @@ class UnsafeCase:
     def holds(self, values: Mapping[str, Exact]) -> BoolArray:
         """Whether each point [B] is unsafe, decided exactly."""
         sign = exact_affine(self.forms, values, self.reading).sign()
-        return np.asarray(((sign > 0) | ((sign == 0) & ~self.strict)).all(axis=1))
+        found = np.asarray(((sign > 0) | ((sign == 0) & ~self.strict)).all(axis=1))
+        batch = max(len(exact.top) for exact in values.values())  # forms may read no block at all
+        return np.array(np.broadcast_to(found, (batch,)))
 
     def excluded(self, most: FloatArray) -> BoolArray:
         """Whether upper bounds ``most`` [..., m] of the rows leave no unsafe point."""

@@ -333,6 +333,19 @@ def test_the_solver_finds_what_the_attack_does_not(tmp_path: Path) -> None:
     assert ask(task, Says(Samples({}, claimed_bound=-1.0))).status == "unknown"
 
 
+CONSTANTS = [(1.0, True, "sat"), (0.0, False, "sat"), (-1.0, False, "unsat")]
+
+
+@pytest.mark.parametrize(("constant", "strict", "status"), CONSTANTS)
+def test_cases_that_read_nothing(constant: float, strict: bool, status: str, tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [(np.ones((1, 2)), np.zeros(2))])
+    task = task_of(path, [0.0], [1.0], argmax_is(2, 0))
+    poly = Poly("constant", "constraint", (), np.array([constant]))
+    answer = ask(replace(task, unsafe=(poly, *task.unsafe), strict=((strict,), *task.strict)))
+    assert answer.status == status or (status, answer.status) == ("unsat", "unknown")
+    assert status == "sat" or "constant: excluded by interval bounds alone" in answer.detail[0]
+
+
 def test_a_claim_without_cases_holds(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [(np.ones((1, 1)), np.zeros(1))])
     assert ask(task_of(path, [0.0], [1.0], argmax_is(1, 0))).status == "unsat"
