@@ -120,7 +120,11 @@ def is_default(spec: Field[Any], value: Any) -> bool:
         return isinstance(value, np.ndarray) and isinstance(default, np.ndarray) and value.size == default.size == 0
     if isinstance(value, float) and isinstance(default, float):
         return value.hex() == default.hex()  # tells 0.0 from -0.0
-    return type(value) is type(default) and bool(value == default)
+    if type(value) is not type(default):
+        return False
+    if is_dataclass(default):
+        return Printer().value(value) == Printer().value(default)
+    return bool(value == default)
 
 
 def print_value(value: Any) -> tuple[str, dict[str, AnyArray]]:
