@@ -20,10 +20,11 @@ from isinglass.compiler.bounds.interval import Interval
 from isinglass.compiler.driver import DRIVERS
 from isinglass.compiler.drivers.milp_prove import MilpProve
 from isinglass.compiler.network_view import NetView
-from isinglass.compiler.unsafe_cases import cases_of
+from isinglass.compiler.unsafe_cases import UnsafeCase, cases_of
 from isinglass.frontends.box import Box
 from isinglass.frontends.onnx_reader import read_network
 from isinglass.frontends.properties import Property, Unsafe, argmax_is, prove
+from isinglass.ir.affine import Affine
 from isinglass.ir.answers import Answer
 from isinglass.ir.blocks import Arg, Fn, Lin, Poly, Var
 from isinglass.ir.errors import InputError, Refused
@@ -326,6 +327,17 @@ def test_what_is_refused(tmp_path: Path) -> None:
         task_of(path, np.zeros(2), np.ones(2), argmax_is(3, 0))
     with pytest.raises(InputError, match="label 2 of 2"):
         argmax_is(2, 2)
+
+
+def test_zero_is_unsafe_unless_strict() -> None:
+    for strict, excluded, holds in [(False, False, True), (True, True, False)]:
+        case = UnsafeCase("c", Affine.of_variable("y", 1), np.array([strict]), "dyadic")
+        assert case.excluded(np.array([[0.0], [-5e-324], [5e-324]])).tolist() == [excluded, True, False]
+        values = {"y": Exact.of(np.array([[0.0], [-5e-324], [5e-324]]))}
+        assert case.holds(values).tolist() == [holds, False, True]
+    pair = UnsafeCase("c", Affine.of_variable("y", 2), np.array([False, False]), "dyadic")
+    assert pair.excluded(np.array([1.0, -1.0])) and not pair.excluded(np.array([1.0, 0.0]))
+    assert pair.holds({"y": Exact.of(np.array([[1.0, -1.0], [0.0, 2.0]]))}).tolist() == [False, True]
 
 
 def test_the_driver_is_found_by_its_name() -> None:
