@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..ir.levels import LEVELS, check_level
+from ..ir.levels import check_level
 from ..ir.problem import Problem
 from ..ir.protocols import Event, OpenLp
 from ..ir.types import AnyArray
@@ -47,7 +47,7 @@ def compile_problem(
             trace, finish, arrays = sharpened(trace, finish, options, open_lp())
         rest = Pipeline.parse(finish, arrays).run(trace.problem, tell)
         trace = replace(trace, ran=trace.ran + rest.ran)
-    check_level(trace.problem, LEVELS[level], removers())
+    check_level(trace.problem, level, removers())
     return trace
 
 
