@@ -277,17 +277,17 @@ class Tools:
 def prove(task: Prove, solver: Any, limits: Limits, progress: Progress | None) -> Answer:
     """A question about a network, through the driver that its ``compile { method = ... }`` names (default: milp-prove)."""
     from .backends.network_runner import NetworkRunner
-    from .compiler.drivers import DRIVERS
+    from .compiler.driver import DRIVERS
 
     method = {"milp": "milp-prove"}.get(str(task.options.get("method", "milp")), str(task.options.get("method")))
-    if method not in DRIVERS:
+    if method not in DRIVERS or not hasattr(DRIVERS.module(method), "drive"):
         raise Refused(f"method {method} is not available in this version", code="not-yet", hint="use method = milp")
     milp, name = make_solver(solver or "highs")
     if milp.level != "MIP":
         raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
     tools = Tools(milp, lp_tool(), NetworkRunner(task.network))
     found: Answer | None = None
-    for event in DRIVERS[method](task, tools, limits):
+    for event in DRIVERS.module(method).drive(task, tools, limits):
         if isinstance(event, Answer):
             found = event
         elif progress:

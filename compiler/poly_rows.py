@@ -9,9 +9,11 @@ from scipy import sparse
 
 from ..ir.blocks import Block, Lin, Poly
 from ..ir.errors import Refused
+from ..ir.exact_terms import ExactTerms, as_floats
 from ..ir.problem import Problem
 from ..ir.terms.monomials import Monomials
 from ..ir.types import BoolArray, FloatArray
+from .exact_sums import exact_monomials
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +22,7 @@ class MonomialRows:
 
     matrix: sparse.csr_array
     rhs: FloatArray
+    reading: str
     basis: Monomials
     lower: FloatArray
     upper: FloatArray
@@ -29,10 +32,18 @@ class MonomialRows:
 def monomial_rows(problem: Problem, poly: Poly) -> MonomialRows:
     """The rows of a constraint polynomial; constants are on the right-hand side."""
     assert poly.rhs is not None
-    joined = Monomials.join([term.monomials() for term in poly.terms]).tidy()  # type: ignore[misc]
-    count = (joined.which >= 0).sum(axis=1)
-    shift = np.bincount(joined.row[count == 0], joined.coefficient[count == 0], poly.size) + poly.constant
-    joined = joined.take(count > 0)
+    joined, reading = exact_monomials(poly), poly.reading
+    joined = joined.plus_constant(poly.constant)
+    merged = joined.tidy()
+    constant = (merged.which >= 0).sum(axis=1) == 0
+    if len(merged.row) < len(joined.row) or constant.any():  # like terms, or constants to move: add up exactly
+        side = joined.plus_constant(-poly.rhs)
+        merged, reading = as_floats(ExactTerms.of(side, reading), reading, poly.name)
+        constant = (merged.which >= 0).sum(axis=1) == 0
+        rhs = -np.bincount(merged.row[constant], merged.coefficient[constant], poly.size)
+    else:
+        rhs = poly.rhs
+    joined = merged.take(~constant)
     table = np.concatenate([joined.which, joined.index], axis=1)
     unique, column = np.unique(table, axis=0, return_inverse=True)
     size, width = len(unique), joined.which.shape[1]
@@ -41,7 +52,7 @@ def monomial_rows(problem: Problem, poly: Poly) -> MonomialRows:
     discrete = np.array([problem.vars[name].discrete for name in joined.names] + [True])
     entries = (joined.coefficient, (joined.row, column.ravel()))
     matrix = sparse.csr_array(sparse.coo_array(entries, shape=(poly.size, size)))
-    return MonomialRows(matrix, poly.rhs - shift, basis, lower, upper, discrete[basis.which].all(axis=1))
+    return MonomialRows(matrix, rhs, reading, basis, lower, upper, discrete[basis.which].all(axis=1))
 
 
 def from_rows(poly: Poly, rows: MonomialRows, matrix: sparse.csr_array, rhs: FloatArray) -> Poly:

@@ -59,22 +59,26 @@ def in_rows(block: Lin, name: str, by: Affine) -> Lin:
             hint="run normalize-rows first",
         )
     new = block.activity.substitute(name, by)
-    check_exact(block, name, by)
+    check_exact(block, name, by, new)
     rhs = block.rhs - new.offset
     least = None if block.least is None else block.least - new.offset
     defines = None if block.defines == name else block.defines
     return replace(block, parts=new.parts, rhs=rhs, least=least, guard=guard, defines=defines, pattern=None)
 
 
-def check_exact(block: Lin, name: str, by: Affine) -> None:
-    """Refuse when the shift of a right-hand side could be rounded."""
-    if not by.offset.any():
-        return
+def check_exact(block: Lin, name: str, by: Affine, new: Affine) -> None:
+    """Refuse when a new coefficient or right-hand side could be rounded.
+
+    All numbers are whole multiples of one power of two; sums of such numbers are exact while they stay below 2^52 of it.
+    """
     operator = block.parts[name]
-    grid = finest(np.concatenate([entries(operator.to_csr().data), entries(by.offset), entries(block.rhs)]))
+    grid = finest(entries(operator.to_csr().data))
+    grid *= finest(np.concatenate([entries(by.offset), *(entries(op.to_csr().data) for op in by.parts.values())]))
+    grid = min(grid, finest(np.concatenate([entries(block.rhs), *(entries(op.to_csr().data) for op in block.parts.values())])))
     size = operator.absolute(np.abs(by.offset)[None])[0] + np.abs(block.rhs)
-    if (size >= EXACT * grid * grid).any():
-        raise Refused(f"shifting rows {block.name!r} by the offset of {name!r} would round their right-hand side")
+    greatest = max(float(size.max(initial=0.0)), *(float(np.abs(op.to_csr().data).max(initial=0.0)) for op in new.parts.values()), 0.0)
+    if greatest >= EXACT / 2 * grid:
+        raise Refused(f"replacing {name!r} in rows {block.name!r} would round their numbers", hint="run normalize-rows first")
 
 
 def entries(values: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ import numpy as np
 from .affine import Affine
 from .blocks import Block, Fn, Guard, Lin, Poly, Var
 from .errors import InputError
+from .exact_terms import as_floats
 from .expression import Constraint, Expression, lift
 from .ledger import Note
 from .lift.objective import Objective
@@ -77,7 +78,11 @@ class Builder:
             raise InputError(f"row {name!r} is no comparison but {type(row).__name__}", hint="write e.g. x.sum() <= 3")
         self._claim(name)
         guard = self._guard(row)
-        affine, terms = split_terms(row.expression, self._vars)
+        expression = row.expression
+        if expression.exact is not None:
+            merged, reading = as_floats(expression.exact(reading), reading, name)
+            expression = Expression(expression.shape, Affine(np.zeros(expression.size)), (merged,))
+        affine, terms = split_terms(expression, self._vars)
         if terms:
             linear = tuple(Linear(key, operator) for key, operator in affine.parts.items())
             zero = np.zeros(affine.size)

@@ -6,39 +6,53 @@ terms. Everything is array arithmetic; nothing here is made per scalar.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from .affine import Affine
 from .errors import InputError
+from .exact_terms import ExactTerms, fractions
 from .operator import Operator, as_operator
-from .operators.csr import Csr
-from .operators.dense import Dense
-from .operators.gather import Gather
 from .operators.identity import Identity
 from .term import Term
+from .term_algebra import adding, combine_term, divide_term, divided, pick_rows, scale_term, unit, whole, whole_numbers
 from .terms.bilinear import Bilinear
 from .terms.linear import Linear
 from .terms.monomials import Monomials
 from .types import FloatArray, IntArray
 
+Exactly = Callable[[str], ExactTerms]
 Number = float | int | FloatArray | np.generic
 
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """``affine`` has prod(shape) rows; ``terms`` are vectors of as many polynomials."""
+    """``affine`` has prod(shape) rows; ``terms`` are vectors of as many polynomials.
+
+    ``exact``: how to get the polynomials with rational coefficients, under a reading of the numbers that they were made
+    from, where float64 arithmetic may have rounded; None where every coefficient is a number as it was given.
+    """
 
     shape: tuple[int, ...]
     affine: Affine
     terms: tuple[Term, ...] = ()
+    exact: Exactly | None = None
 
     __array_ufunc__ = None  # numpy arrays defer to our reflected operators
     __hash__ = None  # type: ignore[assignment]  # comparisons build rows
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
+        """Itself as one object, so that scipy's sparse arrays leave ``A @ x`` to us and nothing walks the elements."""
+        if dtype is not None and np.dtype(dtype) != np.object_:
+            raise TypeError("an expression has no numbers before it is solved")
+        cell = np.empty((), np.object_)
+        cell[()] = self
+        return cell
 
     # -- shape ----------------------------------------------------------------------------------------------------------
 
@@ -62,7 +76,8 @@ class Expression:
         """Elements by flat index; the result has the index's shape."""
         flat = np.asarray(index, dtype=np.int64).ravel()
         terms = tuple(pick_rows(term, flat) for term in self.terms)
-        return Expression(np.shape(index), self.affine.rows(flat), terms)
+        exact = None if self.exact is None else lambda reading: self.exactly(reading).combined(selection(flat, self.size), reading)
+        return Expression(np.shape(index), self.affine.rows(flat), terms, exact)
 
     def __getitem__(self, key: Any) -> Expression:
         try:
@@ -71,7 +86,7 @@ class Expression:
             raise InputError(f"index {key!r} does not fit shape {self.shape}: {error}") from None
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Expression:
-        return Expression(np.empty(self.shape, np.bool_).reshape(*shape).shape, self.affine, self.terms)
+        return Expression(np.empty(self.shape, np.bool_).reshape(*shape).shape, self.affine, self.terms, self.exact)
 
     @property
     def T(self) -> Expression:  # noqa: N802 - numpy's name
@@ -88,7 +103,10 @@ class Expression:
         other = lift(other)
         shape = joint_shape(self.shape, other.shape, "add")
         left, right = self.broadcast(shape), other.broadcast(shape)
-        return Expression(shape, left.affine.plus(right.affine), left.terms + right.terms)
+        exact: Exactly | None = None
+        if left.exact or right.exact or collide(left, right):
+            exact = lambda reading: left.exactly(reading).plus(right.exactly(reading))  # noqa: E731
+        return Expression(shape, left.affine.plus(right.affine), left.terms + right.terms, exact)
 
     __radd__ = __add__
 
@@ -108,7 +126,12 @@ class Expression:
         shape = joint_shape(self.shape, factor.shape, "multiply")
         left = self.broadcast(shape)
         scale: FloatArray | float = float(factor) if factor.ndim == 0 else np.broadcast_to(factor, shape).ravel()
-        return Expression(shape, left.affine.scaled(scale), tuple(scale_term(term, scale) for term in left.terms))
+        exact: Exactly | None = None
+        if left.exact or not (left.plain or (np.abs(factor) == 1).all() or (left.whole and whole_numbers(factor, 2.0**12))):
+            factors = np.broadcast_to(factor, shape).ravel()
+            exact = lambda reading: left.exactly(reading).scaled(fractions(factors, reading))  # noqa: E731
+        terms = tuple(scale_term(term, scale) for term in left.terms)
+        return Expression(shape, left.affine.scaled(scale), terms, exact)
 
     __rmul__ = __mul__
 
@@ -122,7 +145,10 @@ class Expression:
         by = np.broadcast_to(divisor, shape).ravel()
         parts = {name: divided(operator, by) for name, operator in left.affine.parts.items()}
         terms = tuple(divide_term(term, by) for term in left.terms)
-        return Expression(shape, Affine(left.affine.offset / by, parts), terms)
+        exact: Exactly | None = None
+        if (np.abs(by) != 1).any():
+            exact = lambda reading: left.exactly(reading).scaled(1 / fractions(by, reading))  # noqa: E731
+        return Expression(shape, Affine(left.affine.offset / by, parts), terms, exact)
 
     def __pow__(self, power: int) -> Expression:
         if not isinstance(power, int) or power < 0:
@@ -155,7 +181,28 @@ class Expression:
         offset = operator.apply(self.affine.offset[None])[0]
         parts = {name: operator.after(part) for name, part in self.affine.parts.items()}
         terms = tuple(combine_term(operator, term) for term in self.terms)
-        return Expression(shape, Affine(offset, parts), terms)
+        exact: Exactly | None = None
+        if self.exact or not (self.plain or (self.whole and whole(operator, 2.0**12))):
+            exact = lambda reading: self.exactly(reading).combined(operator.to_csr(), reading)  # noqa: E731
+        return Expression(shape, Affine(offset, parts), terms, exact)
+
+    # -- exactness --------------------------------------------------------------------------------------------------------
+
+    def exactly(self, reading: str) -> ExactTerms:
+        """The polynomials with rational coefficients, as the numbers they were made from mean them."""
+        return ExactTerms.of(as_monomials(self), reading) if self.exact is None else self.exact(reading)
+
+    @property
+    def plain(self) -> bool:
+        """Nothing but picked variables: multiplying by given numbers makes those numbers the coefficients."""
+        parts = self.affine.parts
+        return not self.terms and len(parts) <= 1 and all(map(unit, parts.values())) and not self.affine.offset.any()
+
+    @property
+    def whole(self) -> bool:
+        """All numbers are whole and of moderate size, so that float64 arithmetic on a few of them is exact."""
+        numbers = whole_numbers(self.affine.offset) and all(map(whole, self.affine.parts.values()))
+        return numbers and all(whole_numbers(term.monomials().coefficient) for term in self.terms)  # type: ignore[attr-defined]
 
     # -- rows -------------------------------------------------------------------------------------------------------------
 
@@ -218,71 +265,18 @@ def joint_shape(first: tuple[int, ...], second: tuple[int, ...], what: str) -> t
         raise InputError(f"cannot {what} shapes {first} and {second}") from None
 
 
-def adding(target: IntArray, shape: tuple[int, ...]) -> Operator:
-    """The operator that adds element j into element target[j]."""
-    from .operators.code import Code
-
-    height = int(np.prod(shape, dtype=np.int64))
-    if height == 1:
-        return Dense(np.ones((1, len(target))))
-    return Code(target, np.ones(len(target)), height)
+def selection(index: IntArray, size: int) -> sparse.csr_array:
+    """The matrix that picks elements."""
+    return sparse.csr_array((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), size))
 
 
-def pick_rows(term: Term, index: IntArray) -> Term:
-    if isinstance(term, Linear):
-        return Linear(term.variable, term.operator.rows(index))
-    if term.size == 1 and len(index) == 1:
-        return term
-    selection = Csr.of(Gather(index, np.ones(len(index)), term.size).to_csr())
-    return combine_term(selection, term)
-
-
-def scale_term(term: Term, factor: FloatArray | float) -> Term:
-    match term:
-        case Linear():
-            return Linear(term.variable, term.operator.scaled(factor))
-        case Bilinear():
-            return Bilinear(term.left, term.right, term.operator.scaled(float(np.ravel(factor)[0])))
-    return term.monomials().scaled_rows(np.broadcast_to(factor, (term.size,)))  # type: ignore[attr-defined, no-any-return]
-
-
-def divided(operator: Operator, by: FloatArray) -> Operator:
-    """Rows divided by the numbers ``by`` [m], each entry rounded once."""
-    if isinstance(operator, Dense):
-        return Dense(operator.matrix / by[:, None])
-    if isinstance(operator, Identity) and (by == by[:1]).all():
-        return Identity(operator.size, operator.factor / float(by[0])) if len(by) else operator
-    csr = operator.to_csr()
-    return Csr.of(sparse.csr_array((csr.data / np.repeat(by, np.diff(csr.indptr)), csr.indices, csr.indptr), csr.shape))
-
-
-def divide_term(term: Term, by: FloatArray) -> Term:
-    if isinstance(term, Linear):
-        return Linear(term.variable, divided(term.operator, by))
-    if isinstance(term, Bilinear):
-        rows = np.full(term.operator.shape[0], by[0])
-        return Bilinear(term.left, term.right, divided(term.operator, rows))
-    old = term.monomials()
-    assert isinstance(old, Monomials)
-    return Monomials(old.rows, old.names, old.row, old.which, old.index, old.coefficient / by[old.row])
-
-
-def combine_term(operator: Operator, term: Term) -> Term:
-    """Linear combinations of a vector of polynomials."""
-    if operator.shape == (1, 1):
-        return scale_term(term, float(operator.to_dense()[0, 0]))
-    if isinstance(term, Linear):
-        return Linear(term.variable, operator.after(term.operator))
-    old = term.monomials()
-    assert isinstance(old, Monomials)
-    columns = operator.to_csr().tocsc()
-    counts = np.diff(columns.indptr)[old.row]
-    starts = columns.indptr[old.row].astype(np.int64)
-    entry = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    source = np.repeat(np.arange(len(old.row)), counts)
-    row = columns.indices[entry].astype(np.int64)
-    coefficient = old.coefficient[source] * columns.data[entry]
-    return Monomials(operator.shape[0], old.names, row, old.which[source], old.index[source], coefficient).tidy()
+def collide(left: Expression, right: Expression) -> bool:
+    """Whether adding two expressions may add two numbers up with rounding."""
+    offsets = (left.affine.offset != 0) & (right.affine.offset != 0)
+    shared = set(left.affine.parts) & set(right.affine.parts)
+    if not (offsets.any() or shared or (left.terms and right.terms)):
+        return False
+    return not (left.whole and right.whole)
 
 
 def as_monomials(expression: Expression) -> Monomials:
@@ -301,8 +295,12 @@ def multiply(left: Expression, right: Expression) -> Expression:
     if left.degree == 0:
         return right * left.affine.offset.reshape(left.shape)
     shape = joint_shape(left.shape, right.shape, "multiply")
-    product = as_monomials(left.broadcast(shape)).times(as_monomials(right.broadcast(shape)))
-    return from_monomials(product, shape)
+    left, right = left.broadcast(shape), right.broadcast(shape)
+    product = as_monomials(left).times(as_monomials(right))
+    result = from_monomials(product, shape)
+    if not left.exact and not right.exact and left.plain and right.plain:
+        return result
+    return replace(result, exact=lambda reading: left.exactly(reading).times(right.exactly(reading)))
 
 
 def from_monomials(product: Monomials, shape: tuple[int, ...]) -> Expression:
@@ -345,7 +343,9 @@ def matmul(left: Expression, right: Expression) -> Expression:
     if len(left.shape) == len(right.shape) == 1 and left.shape == right.shape:
         if left.terms or right.terms:
             return multiply(left, right).sum()
-        return inner_product(left.affine, right.affine)
+        product = inner_product(left.affine, right.affine)
+        ones = sparse.csr_array(np.ones((1, left.size)))
+        return replace(product, exact=lambda r: left.exactly(r).times(right.exactly(r)).combined(ones, r))
     if len(left.shape) == 2 and len(right.shape) in (1, 2) and left.shape[1] == right.shape[0]:
         columns = right if len(right.shape) == 2 else right.reshape(right.shape[0], 1)
         product = multiply(left.reshape(*left.shape, 1), columns.reshape(1, *columns.shape)).sum(axis=1)

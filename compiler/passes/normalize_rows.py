@@ -83,7 +83,7 @@ class NormalizeRows:
         if isinstance(block, Poly):
             form = monomial_rows(problem, block)
             args = form.matrix, form.rhs, block.sense, form.lower, form.upper, form.integer
-            return Result(normalize(*args, block.reading, mode, self.largest), form)
+            return Result(normalize(*args, form.reading, mode, self.largest), form)
         lower, upper = problem.stack_bounds()
         integer = np.concatenate([np.full(v.size, v.discrete) for v in problem.vars.values()])
         args = stacked_rows(problem, [block]), block.rhs, block.sense, lower, upper, integer
