@@ -18,7 +18,7 @@ RULES = {
     "ir": ("certificates", "functions", "lift", "operators", "terms"),
     "compiler": ("bounds", "drivers", "encodings", "passes", "piecewise", "weights"),
     "backends": ("solvers", "targets"),
-    "frontends": ("onnx_ops",),
+    "frontends": ("onnx_ops", "readers"),
 }
 MAX_LINES = 400
 
