@@ -23,7 +23,8 @@ class Guarantee:
     ``objective_error``: greatest difference between the decoded optimum and the source's, in source units (0 where
     ``kept``). ``row_error``: source row block -> greatest violation, in the row's own units, that the result may let
     through. ``infeasible_above``: a proved minimum energy above it proves the source infeasible (None: no such value).
-    Penalising with proved weights is (grows, kept); a lattice of inputs (shrinks, bounded); an untuned weight (any, any).
+    Penalising with proved weights is (grows, kept); a lattice of inputs (shrinks, bounded); an untuned weight (any,
+    any).
     """
 
     feasible: str = "same"
@@ -33,7 +34,7 @@ class Guarantee:
     infeasible_above: float | None = None
 
     def then(self, later: Guarantee, scale: float = 1.0) -> Guarantee:
-        """The guarantee of this step followed by ``later``, whose objective errors count ``scale`` source units each."""
+        """The guarantee of this step, then ``later``, whose objective errors count ``scale`` source units each."""
         errors = dict(self.row_error)
         for name, amount in later.row_error.items():
             errors[name] = errors.get(name, 0.0) + amount
@@ -42,8 +43,22 @@ class Guarantee:
             max(self.optimum, later.optimum, key=OPTIMUM.index),
             self.objective_error + abs(scale) * later.objective_error,
             errors,
-            later.infeasible_above if later.infeasible_above is not None else self.infeasible_above,
+            self._threshold(later),
         )
+
+    def _threshold(self, later: Guarantee) -> float | None:
+        """The energy above which the composition proves the source infeasible.
+
+        ``later`` may show that the problem in between is infeasible; that says something of the source only where this
+        step neither lost points nor moved the optimum. This step's own value holds for the energies after ``later`` as
+        far as that keeps the optimum.
+        """
+        if self.optimum != "kept" and self.feasible not in ("same", "grows"):
+            return None
+        found = [] if later.infeasible_above is None else [later.infeasible_above]
+        if self.infeasible_above is not None and later.optimum != "any":
+            found.append(self.infeasible_above + later.objective_error)
+        return min(found, default=None)
 
     @property
     def exact(self) -> bool:

@@ -1,4 +1,4 @@
-"""x = factor * y + offset elementwise: spin and binary, shifts, units. Both directions are exact for such numbers."""
+"""x = factor * y + offset elementwise: spin and binary, shifts, units. Going down checks that going up gives x."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..types import BoolArray, FloatArray
-from .objective import batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,5 +26,7 @@ class Affine:
     def down(self, values: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], BoolArray]:
         rest = dict(values)
         source = rest.pop(self.variable)
-        rest[self.into] = (source - self.offset) / self.factor
-        return rest, np.ones(batch(values), dtype=bool)
+        usable = np.where(self.factor == 0, 1.0, self.factor)  # a factor of zero has no way down
+        new = (source - self.offset) / usable
+        rest[self.into] = new
+        return rest, np.asarray((new * self.factor + self.offset == source).all(axis=1))

@@ -27,17 +27,18 @@ class Code:
 
     def up(self, values: dict[str, FloatArray]) -> dict[str, FloatArray]:
         rest = dict(values)
-        return {**rest, self.variable: self.code.apply(rest.pop(self.into)) + self.offset}
+        bits = rest.pop(self.into)
+        return {**rest, self.variable: self.code.apply(bits) + self.offset}
 
     def down(self, values: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], BoolArray]:
         rest = dict(values)
         left = rest.pop(self.variable) - self.offset
         bits = np.zeros((len(left), len(self.code.owner)))
-        for chosen in self._rounds():  # as many as the longest code has bits
-            owner, weight = self.code.owner[chosen], self.code.weight[chosen]
-            if self.inverse == "choice":
-                bits[:, chosen] = left[:, owner] == weight
-            else:
+        if self.inverse == "choice":
+            bits[:] = left[:, self.code.owner] == self.code.weight
+        else:
+            for chosen in self._rounds():  # as many as the longest code has bits
+                owner, weight = self.code.owner[chosen], self.code.weight[chosen]
                 take = left[:, owner] >= weight
                 bits[:, chosen] = take
                 left[:, owner] -= take * weight

@@ -21,7 +21,7 @@ class Objective:
 
     def value(self, minimised: FloatArray) -> FloatArray:
         """Source values from values of the minimised objective."""
-        return self.scale * minimised + self.offset
+        return self.scale * minimised + self.offset + 0.0  # no negative zero
 
     def up(self, values: dict[str, FloatArray]) -> dict[str, FloatArray]:
         return values
