@@ -35,7 +35,7 @@ from ..passes.bound_intervals import check_finite
 from ..passes.encode_activations import FORMS
 from ..pipeline import Pipeline, Trace
 from ..unsafe_cases import UnsafeCase, cases_of
-from ..witness import Checker, Witness
+from ..witness import Checker, Witness, better
 
 CLEAR = 1e-6
 """A solver's bound on a margin has to be at least this far below 0 to count: its tolerances are of this size."""
@@ -72,8 +72,7 @@ class Progress:
 
     def take(self, found: Witness | None) -> bool:
         """Keep the better witness; whether it is unsafe in both arithmetics, so that the search may end."""
-        if found is not None and (self.witness is None or found.rank < self.witness.rank):
-            self.witness = found
+        self.witness = better(self.witness, found)
         return self.witness is not None and self.witness.rank == 0
 
     def time(self, name: str, start: float) -> None:
@@ -101,7 +100,7 @@ def drive(task: Prove, tools: Tools, limits: Limits) -> Generator[Event, None, A
     known = Progress()
     view, cases = checked_view(task), cases_of(task)
     lower, upper = inner_box(task)
-    checker = Checker(task, cases, tools.runner, lower, upper)
+    checker = Checker(view, task, cases, tools.runner, lower, upper)
     attack = Attack(view, task.inputs, cases, lower, upper)
     yield Event("attack", 0, len(cases))
     start = perf_counter()
@@ -185,8 +184,7 @@ def candidates_of(
         return None
     found = checker.best(points)
     if found is None or found.rank:
-        better = checker.best(attack.improve(attack.clip(points)).points[:CHECKED])
-        found = min((w for w in (found, better) if w is not None), key=lambda w: w.rank, default=None)
+        found = better(found, checker.best(attack.improve(attack.clip(points)).points[:CHECKED]))
     return found
 
 
