@@ -286,15 +286,15 @@ def prove(task: Prove, solver: Any, limits: Limits, progress: Progress | None) -
     if milp.level != "MIP":
         raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
     tools = Tools(milp, lp_tool(), NetworkRunner(task.network))
-    found: Answer | None = None
-    for event in DRIVERS.module(method).drive(task, tools, limits):
-        if isinstance(event, Answer):
-            found = event
-        elif progress:
+    loop = DRIVERS.module(method).drive(task, tools, limits)
+    while True:
+        try:
+            event = next(loop)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer.with_fields(solver=answer.solver or name, seed=limits.seed)
+        if progress:
             progress(event)
-    if found is None:
-        raise InputError(f"driver {method} ended without an answer")
-    return found.with_fields(solver=name, seed=limits.seed)
 
 
 def from_sympy(expression: Any, symbols: Mapping[Any, Any]) -> Any:

@@ -25,6 +25,8 @@ FINISH = {
     "BQM": "{encode}penalize{penalize},encode-integers{code},quadratize{quadratize}",
 }
 SPIN = ",binary-to-spin"
+LARGEST = 2**20
+"""Greatest coefficient of a row that becomes a penalty: squares must stay exact in float64 energies."""
 
 
 def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]:
@@ -40,7 +42,7 @@ def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]
     code, limit = str(options.get("code", "log")), options.get("limit", 8)
     onto = code in ("log", "unary", "bounded")
     chosen = {"log": "", "bounded": f"{{code=bounded,limit={limit}}}"}.get(code, f"{{code={code}}}")
-    rounding = settings({"mode": options.get("rounding"), "largest": options.get("largest")})
+    rounding = settings({"mode": options.get("rounding"), "largest": options.get("largest", LARGEST)})
     prepare = PREPARE["BQM"].replace("{mode={mode}}", rounding)
     if options.get("bits"):
         prepare = f"normalize-rows{{mode=keep}},grid-reals{{bits={options['bits']}}}," + prepare

@@ -107,7 +107,7 @@ class Solved:
 def answer(decoded: Decoded, guarantee: Guarantee, ledger: Ledger, solved: Solved) -> Answer:
     """The best sample as a witness, and what may be claimed of the optimum."""
     source = decoded.source
-    claimed = None if solved.claimed_bound is None else float(source.source.value(np.array(solved.claimed_bound)))
+    claimed = None if solved.claimed_bound is None or solved.complete else float(source.source.value(np.array(solved.claimed_bound)))
     base = Answer(
         "unknown", claimed_bound=claimed, guarantee=guarantee, ledger=ledger, solver=solved.solver,
         seed=solved.seed, time_limited=solved.time_limited, timings=dict(solved.timings),

@@ -36,7 +36,7 @@ from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.terms.square import Square
 from ...ir.types import FloatArray
-from ..penalty_proof import Proposal, prove_weights
+from ..penalty_proof import Proposal, check_exact, prove_weights
 from ..pipeline_values import Named
 from ..rosenberg import rosenberg
 from ..stacked import stacked_rows
@@ -71,6 +71,7 @@ class Penalize:
             kept = [block for block in problem.blocks if not isinstance(block, (Lin, Fn))]
             return Step(problem.with_blocks(kept), ledger=dropped(rows))
         proof = prove_weights(problem, rows, products, self)
+        rounded = check_exact(rows, proof.penalties, problem)
         made: list[Block] = []
         records: list[Record] = []
         for row, penalty in zip([*rows, *products], proof.penalties, strict=True):
@@ -81,7 +82,7 @@ class Penalize:
                 made.append(replace(row.polynomial, penalty=penalty))
         kept = [block for block in problem.blocks if not isinstance(block, (Lin, Fn))]
         guarantee = Guarantee("grows", "kept", infeasible_above=proof.above) if proof.proved else Guarantee("any", "any")
-        return Step(problem.with_blocks([*kept, *made]), Lift(tuple(records)), guarantee, dropped(rows) + proof.notes)
+        return Step(problem.with_blocks([*kept, *made]), Lift(tuple(records)), guarantee, dropped(rows) + proof.notes + rounded)
 
 
 def check(problem: Problem) -> None:
