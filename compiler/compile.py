@@ -71,6 +71,7 @@ def sharpened(
         text = f"tighten-activity{{duals=@duals,cutoff={incumbent.value!r}}}"
         more = Pipeline.parse(text, arrays).run(problem)
         trace = replace(trace, ran=trace.ran + more.ran)
+        finish = add_option(finish, "penalize", "implied=true")
     multipliers = row_multipliers(problem, open_lp)
     finish = add_option(finish, "penalize", "incumbent=@incumbent")
     if multipliers is not None:

@@ -56,6 +56,8 @@ class Options(Protocol):
     def incumbent(self) -> Named | None: ...
     @property
     def multipliers(self) -> Named | None: ...
+    @property
+    def implied(self) -> bool: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,8 @@ def prove_weights(problem: Problem, rows: Sequence[Proposal], products: Sequence
     if options.weight:
         return stated(rows, products, options.weight)
     model = penalty_model(problem, rows, products)
+    if options.implied:
+        model = model.relaxed()
     kept = np.concatenate([np.zeros(0, np.int64), *(offset + row.keep for offset, row in with_offsets(rows))])
     multipliers = None if options.multipliers is None else np.asarray(options.multipliers.array)[kept]
     incumbent = None if options.incumbent is None else np.asarray(options.incumbent.array)

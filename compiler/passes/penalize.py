@@ -49,7 +49,9 @@ class Penalize:
     """``slack``: half-step or unit. ``weight``: one stated weight for all rows instead of proofs (0: prove).
 
     ``rules``: weight rules to try, joined by ``+`` (``auto``: all). ``incumbent``: a known feasible point over the
-    problem's layout [n]; ``multipliers``: one per row [m] (any numbers; they can only improve a proof).
+    problem's layout [n]; ``multipliers``: one per row [m] (any numbers; they can only improve a proof). ``implied``: the
+    lower ends of ranged rows cut no optimum (``tighten-activity``), so that weights may be proved without them: the
+    energy with shortened slacks is nowhere below the one with full slacks, and equal at the optimum that is kept.
     """
 
     slack: str = "half-step"
@@ -57,6 +59,7 @@ class Penalize:
     rules: str = "auto"
     incumbent: Named | None = None
     multipliers: Named | None = None
+    implied: bool = False
 
     removes: ClassVar[tuple[str, ...]] = ("lin", "fn")
     adds: ClassVar[tuple[str, ...]] = ("int",)

@@ -1,0 +1,164 @@
+"""Large sweeps of what must never be wrong; the suite runs the same generators with moderate counts.
+
+    python benchmarks/soundness.py [families|rows|laws|squares|weights|passes ...] [--count N] [--seed S]
+
+families  the default QUBO of every family: all ground states decode to the source's optimum (enumeration)
+rows      decimal and capacity-divided rows: how many are normalised exactly, and their feasible sets
+laws      guarantee and lift of every pass (tests/laws.py)
+passes    the MILP-side passes against enumeration in integers (tests/models.py)
+weights   the weight rules on random models (tests/weights_cases.py)
+squares   no coupler dropped from a 20-bit least-squares model
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+import isinglass
+from isinglass.backends.solvers.exact import Exact
+from isinglass.compiler.pipeline import Pipeline
+from isinglass.ir.decoding import decode
+from isinglass.ir.errors import Infeasible
+from isinglass.ir.evaluate import evaluate
+from isinglass.ir.protocols import Limits
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
+from families import FAMILIES, Model
+
+
+def families(count: int, seed: int) -> bool:
+    """Every ground state of every default QUBO."""
+    good = True
+    for name, make in FAMILIES.items():
+        wrong, bits, none = 0, 0, 0
+        for number in range(count):
+            model = make(np.random.default_rng([seed, number]), number)
+            outcome, size = ground_states_right(model)
+            wrong += not outcome
+            bits = max(bits, size)
+            none += model.optimum is None
+        good &= wrong == 0
+        print(f"  {name:<20} {count} models, {wrong} wrong, {none} infeasible, at most {bits} bits")
+    return good
+
+
+def ground_states_right(model: Model) -> tuple[bool, int]:
+    """Whether all ground states decode to the brute-force optimum (or infeasibility is found), and the bits."""
+    try:
+        compiled = isinglass.compile(model.problem, "bqm")
+    except Infeasible:
+        return model.optimum is None, 0
+    samples = Exact().solve(compiled.problem, Limits())
+    decoded = decode(model.problem, compiled.lift, samples)
+    answer = isinglass.solve(model.problem, solver="exact")
+    if model.optimum is None:
+        return answer.status == "infeasible" and not decoded.feasible.any(), compiled.problem.size
+    right = bool(decoded.feasible.all()) and bool((decoded.objective == model.optimum).all())
+    return right and answer.status == "optimal" and answer.value == model.optimum, compiled.problem.size
+
+
+def rows(count: int, seed: int) -> bool:
+    """Rows of one decimal and rows divided by their capacity, 4 to 12 terms."""
+    kinds: Counter[str] = Counter()
+    wrong = 0
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        n = int(rng.integers(4, 13))
+        for kind in ("decimal", "divided"):
+            tops = rng.integers(10, 100, n)
+            side = int(tops.sum() // 2)
+            b = isinglass.Builder(kind)
+            x = b.binary("x", (n,))
+            b.add("cap", (tops / 10) @ x <= side / 10 if kind == "decimal" else (tops / side) @ x <= 1.0)
+            problem = b.build()
+            table = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(float)
+            truth = np.array([Fraction(int(v), side) <= 1 for v in table @ tops])
+            try:
+                after = Pipeline.parse("normalize-rows").run(problem).problem
+            except isinglass.ir.errors.Refused:
+                kinds[f"{kind} refused"] += 1
+                continue
+            kinds[f"{kind} exact"] += 1
+            wrong += int((evaluate(after, {"x": table}).feasible != truth).any())
+            wrong += int((evaluate(problem, {"x": table}).feasible != truth).any())
+    exact = sum(n for key, n in kinds.items() if key.endswith("exact"))
+    print(f"  {dict(kinds)}: {100 * exact / (2 * count):.2f} % exact, {wrong} feasible sets wrong")
+    return wrong == 0 and exact >= 0.99 * 2 * count
+
+
+def laws(count: int, seed: int) -> bool:
+    """Guarantee and lift of every pass."""
+    from laws import CASES, sweep
+
+    for text in CASES:
+        start = time.perf_counter()
+        print(f"  {text:<45} {sweep(text, count, seed):>5} checked, {time.perf_counter() - start:.0f} s", flush=True)
+    return True
+
+
+def passes(count: int, seed: int) -> bool:
+    """The MILP-side passes against integer enumeration."""
+    import models
+
+    for name in models.CASES:
+        print(f"  {name:<45} {dict(models.sweep(name, count, seed))}", flush=True)
+    return True
+
+
+def weights(count: int, seed: int) -> bool:
+    """The weight rules on random models."""
+    import weights_cases
+
+    for name in weights_cases.FAMILIES:
+        print(f"  {name:<45} {weights_cases.sweep(name, count, seed)}", flush=True)
+    return True
+
+
+def squares(count: int, seed: int) -> bool:
+    """min |A x - b|^2, d = 16, 20 bits each: 57,630 couplers, energies equal to the residual in rationals."""
+    from build_models import least_squares_data
+
+    data = least_squares_data(16, 20)
+    b = isinglass.Builder("squares")
+    y = b.integer("y", (17,), 0, data["top"])
+    b.minimize(y @ data["G"] @ y + data["g"] @ y + data["constant"])
+    bqm = isinglass.compile(b.build(), "bqm").bqm
+    rng = np.random.default_rng(seed)
+    worst = 0.0
+    e = np.kron(np.eye(17), 2.0 ** np.arange(20))
+    for _ in range(20):
+        bits = rng.integers(0, 2, 340)
+        number = e @ bits
+        wanted = float(number @ data["G"] @ number + data["g"] @ number + data["constant"])
+        found = bqm.energy(dict(zip(bqm.variables, bits.tolist(), strict=True)))
+        worst = max(worst, abs(found - wanted) / max(1.0, abs(wanted)))
+    print(f"  {bqm.num_interactions:,} couplers, energies within {worst:.1e}")
+    return bqm.num_interactions == 57_630 and worst <= 1e-12
+
+
+SWEEPS = {"families": families, "rows": rows, "laws": laws, "passes": passes, "weights": weights, "squares": squares}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("what", nargs="*", default=list(SWEEPS), choices=[*SWEEPS, []], metavar="SWEEP")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    failed = []
+    for name in options.what:
+        print(f"{name}: {(SWEEPS[name].__doc__ or '').strip().splitlines()[0]}", flush=True)
+        if not SWEEPS[name](options.count, options.seed):
+            failed.append(name)
+    sys.exit(f"FAILED: {', '.join(failed)}" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
