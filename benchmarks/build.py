@@ -1,17 +1,22 @@
-"""Model to BQM: ours, the plain numpy/scipy -> dimod floor, and installed peers, in one run.
+"""Model to BQM: ours, the plain numpy/scipy -> dimod floor, and peers, in one run.
 
-    python benchmarks/build.py [--data ../shared/data] [--repeat 5] [--only qap] [--peers]
+    python benchmarks/build.py [--data ../shared/data] [--repeat 5] [--only qap] [--peers] [--python ommx=PATH]...
 
-One fresh process per cell, cells interleaved, median of the repeats. Time and memory cover model -> BQM at given weights
-after imports and after the data are in memory; memory is the growth of the peak resident set. Ratios are to the floor.
-Peers that are not installed are left out; ``--peers`` runs those that are (they may take minutes at the largest sizes,
-``--cap`` stops a cell).
+One fresh process per cell, cells interleaved, median of the repeats, one BLAS thread. Time and memory cover
+model -> BQM at given weights, after imports and after the data are in memory; memory is the greatest resident set
+during the build less the one before it. Ratios are to the floor. The energy at all ones is compared with a closed form.
+
+``--peers`` runs the peers that are installed; ``--python TOOL=PATH`` runs one with another interpreter, which needs
+numpy, scipy, dimod and the peer, not isinglass. ``--cap`` stops a cell; a cell may address 10 GiB.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -20,279 +25,177 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import sparse
+import build_models
+import build_peers
+from build_models import CASES, data_of
 
 HERE = Path(__file__).resolve().parent
+ADDRESSES = 10 << 30
+TOLERANCE = 1e-12
 
-# -- data -------------------------------------------------------------------------------------------------------------------
+Run = dict[str, Any]
 
-
-def dense_data(n: int) -> dict[str, Any]:
-    rng = np.random.default_rng(n)
-    return {"Q": np.triu(rng.integers(-9, 10, (n, n)).astype(float), 1) + np.diag(rng.integers(-9, 10, n).astype(float))}
-
-
-def qap_data(folder: Path) -> dict[str, Any]:
-    found = np.load(folder / "models" / "qap20.npz")
-    return {"F": found["F"].astype(float), "D": found["D"].astype(float), "weight": 900.0}
-
-
-def program_data(folder: Path) -> dict[str, Any]:
-    found = np.load(folder / "models" / "ip200.npz")
-    A = sparse.csr_array((found["data"], found["indices"], found["indptr"]), shape=tuple(found["shape"]))
-    return {"A": A.astype(float), "b": found["b"].astype(float), "c": found["c"].astype(float), "upper": found["upper"].astype(float), "weight": 5.0}
-
-
-def least_squares_data(d: int, bits: int) -> dict[str, Any]:
-    rng = np.random.default_rng(d + bits)
-    A = np.hstack([rng.standard_normal((4 * d, d)), np.ones((4 * d, 1))])
-    b = rng.standard_normal(4 * d)
-    step = 2 / (2.0**bits - 1)
-    shift = np.full(d + 1, -1.0)
-    gram = A.T @ A
-    return {"G": gram * step**2, "g": 2 * step * (gram @ shift - A.T @ b), "top": 2.0**bits - 1, "bits": bits,
-            "constant": float(shift @ gram @ shift - 2 * shift @ A.T @ b + b @ b)}  # fmt: skip
-
-
-CASES: dict[str, tuple[Any, ...]] = {
-    "dense-1000": ("dense", 1000), "dense-2000": ("dense", 2000), "dense-3000": ("dense", 3000),
-    "qap-20": ("qap",), "program-200": ("program",),
-    "squares-64x10": ("squares", 64, 10), "squares-128x10": ("squares", 128, 10),
-    "squares-256x10": ("squares", 256, 10), "squares-256x20": ("squares", 256, 20),
-}  # fmt: skip
-
-
-def data_of(case: str, folder: Path) -> dict[str, Any]:
-    kind, *rest = CASES[case]
-    if kind == "dense":
-        return dense_data(*rest)
-    if kind == "squares":
-        return least_squares_data(*rest)
-    return qap_data(folder) if kind == "qap" else program_data(folder)
-
-
-# -- builders: each returns a dimod BQM ----------------------------------------------------------------------------------------
-
-
-def ours_dense(Q: np.ndarray) -> Any:
-    import isinglass
-
-    b = isinglass.Builder("dense")
-    x = b.binary("x", (len(Q),))
-    b.minimize(x @ Q @ x)
-    return isinglass.compile(b.build(), "bqm").bqm
-
-
-def floor_dense(Q: np.ndarray) -> Any:
-    import dimod
-
-    bqm = dimod.BinaryQuadraticModel("BINARY")
-    bqm.add_linear_from_array(np.diag(Q))
-    upper = Q.copy()
-    np.fill_diagonal(upper, 0)
-    bqm.add_quadratic_from_dense(upper)
-    return bqm
-
-
-def ours_qap(F: np.ndarray, D: np.ndarray, weight: float) -> Any:
-    import isinglass
-
-    n = len(F)
-    b = isinglass.Builder("qap")
-    x = b.binary("x", (n, n))
-    flat = x.reshape(n * n)
-    b.add("row", x.sum(axis=1) == 1)
-    b.add("column", x.sum(axis=0) == 1)
-    b.minimize(flat @ np.kron(F, D) @ flat)
-    return isinglass.compile(b.build(), "bqm", weight=weight).bqm
-
-
-def floor_qap(F: np.ndarray, D: np.ndarray, weight: float) -> Any:
-    n = len(F)
-    rows = sparse.vstack([sparse.kron(np.eye(n), np.ones(n)), sparse.kron(np.ones(n), np.eye(n))]).tocsr()
-    Q = np.kron(F, D) + weight * (rows.T @ rows).toarray()
-    return from_square(Q, np.full(n * n, -2.0 * 2 * weight), 2 * n * weight)
-
-
-def from_square(Q: np.ndarray, linear: np.ndarray, offset: float) -> Any:
-    """Any square array as a BQM through add_quadratic_from_dense."""
-    import dimod
-
-    bqm = dimod.BinaryQuadraticModel("BINARY")
-    bqm.add_linear_from_array(linear + np.diag(Q))
-    np.fill_diagonal(Q, 0)
-    bqm.add_quadratic_from_dense(Q)
-    bqm.offset = offset
-    return bqm
-
-
-def ours_program(A: sparse.csr_array, b: np.ndarray, c: np.ndarray, upper: np.ndarray, weight: float) -> Any:
-    import isinglass
-
-    m = isinglass.Builder("program")
-    y = m.integer("y", (len(c),), 0, upper)
-    m.add("rows", A @ y <= b)
-    m.minimize(c @ y)
-    return isinglass.compile(m.build(), "bqm", weight=weight).bqm
-
-
-def log_weights(top: int) -> list[float]:
-    length = int(top).bit_length()
-    return [2.0**k for k in range(length - 1)] + [float(top - (2 ** (length - 1) - 1))] if top else []
-
-
-def floor_program(A: sparse.csr_array, b: np.ndarray, c: np.ndarray, upper: np.ndarray, weight: float) -> Any:
-    """scipy throughout: codes as block matrices, one sparse product, from_numpy_vectors (half-step slack as ours)."""
-    import dimod
-
-    def code(tops: np.ndarray) -> sparse.csr_array:
-        return sparse.csr_array(sparse.block_diag([np.array([log_weights(int(t))]) for t in tops], format="csr"))
-
-    E, S = code(upper), 2 * code(np.maximum((b - np.minimum(A.multiply(upper), 0).sum(axis=1)) // 2, 0))
-    R = sparse.csr_array(sparse.hstack([A @ E, S], format="csr"))
-    shift = 0.5 - b
-    Q = sparse.csr_array(weight * (R.T @ R))
-    linear = np.concatenate([E.T @ c, np.zeros(S.shape[1])]) + 2 * weight * (R.T @ shift) + Q.diagonal()
-    upper_part = sparse.triu(Q, 1).tocoo()
-    vectors = upper_part.row, upper_part.col, 2 * upper_part.data
-    return dimod.BinaryQuadraticModel.from_numpy_vectors(linear, vectors, float(weight * (shift @ shift - len(b) / 4)), "BINARY")
-
-
-def ours_squares(G: np.ndarray, g: np.ndarray, top: float, bits: int, constant: float) -> Any:
-    import isinglass
-
-    b = isinglass.Builder("squares")
-    y = b.integer("y", (len(g),), 0, top)
-    b.minimize(y @ G @ y + g @ y + constant)
-    return isinglass.compile(b.build(), "bqm").bqm
-
-
-def floor_squares(G: np.ndarray, g: np.ndarray, top: float, bits: int, constant: float) -> Any:
-    e = 2.0 ** np.arange(bits)
-    return from_square(np.kron(G, np.outer(e, e)), np.kron(g, e), constant)
-
-
-OURS = {"dense": ours_dense, "qap": ours_qap, "program": ours_program, "squares": ours_squares}
-FLOOR = {"dense": floor_dense, "qap": floor_qap, "program": floor_program, "squares": floor_squares}
+# -- one cell, in a process of its own ------------------------------------------------------------------------------
 
 
 def builder(tool: str, kind: str) -> Any:
-    if tool in ("ours", "floor"):
-        return (OURS if tool == "ours" else FLOOR)[kind]
-    sys.path.insert(0, str(HERE))
-    import build_peers
-
-    return build_peers.BUILDERS[tool][kind]
+    return (build_models.BUILDERS | build_peers.BUILDERS)[tool].get(kind)
 
 
-# -- one cell, in a process of its own -----------------------------------------------------------------------------------------
-
-
-def peak() -> float:
-    """Peak resident set in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def cell(tool: str, case: str, folder: Path) -> dict[str, Any]:
-    kind = CASES[case][0]
-    data = data_of(case, folder)
-    make = builder(tool, kind)
-    warm_up(make, kind)
-    before, start = peak(), time.perf_counter()
-    bqm = make(**data)
-    seconds, memory = time.perf_counter() - start, peak() - before
-    ones = dict.fromkeys(bqm.variables, 1)
-    return {"seconds": seconds, "megabytes": memory, "variables": bqm.num_variables, "couplers": bqm.num_interactions,
-            "energy": float(bqm.energy(ones))}  # fmt: skip
-
-
-def warm_up(make: Any, kind: str) -> None:
-    """A tiny model of the same kind, so that lazy imports are not timed."""
-    tiny = {
-        "dense": {"Q": np.triu(np.ones((3, 3)))},
-        "qap": {"F": np.ones((2, 2)), "D": np.ones((2, 2)), "weight": 1.0},
-        "program": {"A": sparse.csr_array(np.ones((2, 2))), "b": np.full(2, 3.0), "c": -np.ones(2), "upper": np.full(2, 3.0), "weight": 1.0},
-        "squares": {"G": np.eye(2), "g": np.ones(2), "top": 3.0, "bits": 2, "constant": 0.0},
-    }  # fmt: skip
-    make(**tiny[kind])
-
-
-def run_cell(tool: str, case: str, folder: Path, cap: float) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--cell", tool, case, "--data", str(folder)]
+def resident(what: str) -> float:
+    """``VmRSS`` (now) or ``VmHWM`` (peak since the reset) in MB; elsewhere than on Linux the peak since the start."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=cap, check=False)
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+
+def settle() -> None:
+    """Give freed memory back and reset the peak, so that what the data and imports needed does not hide the build."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, AttributeError):
+        pass
+
+
+def cell(tool: str, case: str, folder: Path) -> Run:
+    kind = CASES[case][0]
+    data, make = data_of(case, folder), builder(tool, kind)
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    make(**build_models.tiny(kind))
+    settle()
+    before, start = resident("VmRSS"), time.perf_counter()
+    bqm = make(**data)
+    seconds, memory = time.perf_counter() - start, resident("VmHWM") - before
+    energy = float(bqm.energy(dict.fromkeys(bqm.variables, 1)))
+    return {"seconds": seconds, "megabytes": memory, "variables": bqm.num_variables, "couplers": bqm.num_interactions,
+            "energy": energy, "judged": judged(energy, build_models.energies_at_ones(kind, data))}  # fmt: skip
+
+
+def judged(energy: float, expected: dict[str, float]) -> str:
+    """Which model the energy at all ones belongs to; the slack of peers may be encoded otherwise."""
+    for slack, value in expected.items():
+        if abs(energy - value) <= TOLERANCE * max(1.0, abs(value)):
+            return slack or "equal"
+    return "another slack" if len(expected) > 1 else f"differs by {energy - expected['']:.2g}"
+
+
+# -- all cells ------------------------------------------------------------------------------------------------------
+
+
+def run_cell(tool: str, case: str, options: argparse.Namespace) -> Run:
+    python = options.python.get(tool, sys.executable)
+    command = [python, __file__, "--cell", tool, case, "--data", str(options.data)]
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    limit = options.cap + 60  # the cap is on the build; imports and data come on top
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit, check=False, env=os.environ | threads
+        )
     except subprocess.TimeoutExpired:
-        return {"error": f"> {cap:.0f} s"}
+        return {"error": f"> {options.cap:.0f} s"}
     if done.returncode:
-        return {"error": (done.stderr.strip().splitlines() or ["failed"])[-1][:60]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        lines = done.stderr.strip().splitlines() or [f"ended with {done.returncode}"]
+        return {"error": "out of memory" if "MemoryError" in done.stderr else lines[-1][:90]}
+    found: Run = json.loads(done.stdout.splitlines()[-1])
+    return {"error": f"> {options.cap:.0f} s"} if found["seconds"] > options.cap else found
+
+
+def middle(runs: list[Run], key: str) -> float:
+    return statistics.median(run[key] for run in runs)
+
+
+def measure(case: str, tools: list[str], options: argparse.Namespace) -> dict[str, list[Run]]:
+    """All runs of a case, tools in turn; a tool that failed once is not run again."""
+    kind = CASES[case][0]
+    runs: dict[str, list[Run]] = {tool: [] for tool in tools if builder(tool, kind)}
+    for _ in range(options.repeat):
+        for tool, done in runs.items():
+            if not any("error" in run for run in done):
+                done.append(run_cell(tool, case, options))
+    return runs
+
+
+HEADER = (
+    f"{'case':<16}{'tool':<15}{'seconds':>9}{'MB':>8}{'time x':>8}{'mem x':>7}  {'variables':>9} {'couplers':>11}"
+    "  energy at all ones"
+)
+
+
+def print_case(case: str, runs: dict[str, list[Run]]) -> list[float]:
+    """The rows of a case; ours over the floor in time and memory."""
+    ours = [0.0, 0.0]
+    base = [middle(runs["floor"], key) for key in ("seconds", "megabytes")]
+    for tool, done in runs.items():
+        last = done[-1]
+        if "error" in last:
+            print(f"{case:<16}{tool:<15}{last['error']:>9}", flush=True)
+            continue
+        now = [middle(done, key) for key in ("seconds", "megabytes")]
+        ratio = [value / max(unit, 1e-9) for value, unit in zip(now, base, strict=True)]
+        if tool == "ours":
+            ours = ratio
+        print(
+            f"{case:<16}{tool:<15}{now[0]:>9.3f}{now[1]:>8.0f}{ratio[0]:>8.2f}{ratio[1]:>7.2f}"
+            f"  {last['variables']:>9,} {last['couplers']:>11,}  {last['energy']:.12g} ({last['judged']})",
+            flush=True,
+        )
+    return ours
 
 
 def reweighing(folder: Path) -> str:
     """Milliseconds from new weights to arrays, 200-row program."""
     import isinglass
 
-    data = program_data(folder)
-    m = isinglass.Builder("program")
-    y = m.integer("y", (len(data["c"]),), 0, data["upper"])
-    m.add("rows", data["A"] @ y <= data["b"])
-    m.minimize(data["c"] @ y)
-    apart = isinglass.compile(m.build(), "bqm").reweightable
+    data = build_models.program_data(folder)
+    del data["weight"]
+    apart = isinglass.compile(build_models.program(**data), "bqm").reweightable
     times = []
     for i in range(50):
         weights = apart.weights * (1 + i / 50)
         start = time.perf_counter()
         apart.coefficients(weights)
         times.append(1000 * (time.perf_counter() - start))
-    return f"reweighting all penalties of program-200 to arrays: {statistics.median(times):.2f} ms"
+    return f"reweighting all penalties of program-200 to arrays: {statistics.median(times):.2f} ms (2 allowed)"
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--only", help="cases whose name contains this")
-    parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--cap", type=float, default=120.0, help="seconds per cell")
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--peers", action="store_true", help="run the peers that are installed, too")
+    parser.add_argument("--python", action="append", default=[], metavar="TOOL=PATH", help="interpreter of one peer")
+    parser.add_argument("--cap", type=float, default=120.0, help="seconds per build")
     parser.add_argument("--cell", nargs=2, metavar=("TOOL", "CASE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.python = dict(pair.split("=", 1) for pair in options.python)
+    unknown = set(options.python) - set(build_peers.BUILDERS)
+    if unknown:
+        parser.error(f"no peer is called {', '.join(sorted(unknown))}: known are {', '.join(build_peers.BUILDERS)}")
+    if not options.data.is_dir():
+        parser.error(f"no data folder at {options.data}: name it with --data")
+    return options
+
+
+def main() -> None:
+    options = arguments()
     if options.cell:
         print(json.dumps(cell(*options.cell, options.data)))
         return
-    if not options.data.is_dir():
-        sys.exit(f"no data folder at {options.data}: name it with --data")
     tools = ["floor", "ours"]
-    if options.peers:
-        sys.path.insert(0, str(HERE))
-        import build_peers
-
-        tools += build_peers.installed()
+    if options.peers or options.python:
+        here = build_peers.installed() if options.peers else []
+        tools += [tool for tool in build_peers.BUILDERS if tool in here or tool in options.python]
     worst = [0.0, 0.0]
-    print(f"{'case':<16}{'tool':<10}{'seconds':>9}{'MB':>8}{'time x':>8}{'mem x':>7}  {'variables':>9} {'couplers':>11}  energy at ones")
-    for case in CASES:
-        if options.only and options.only not in case:
-            continue
-        runs: dict[str, list[dict[str, Any]]] = {tool: [] for tool in tools}
-        for _ in range(options.repeat):
-            for tool in tools:
-                if not any("error" in run for run in runs[tool]):
-                    runs[tool].append(run_cell(tool, case, options.data, options.cap))
-        floor = runs["floor"]
-        base = [statistics.median(run[key] for run in floor) for key in ("seconds", "megabytes")]
-        for tool in tools:
-            failed = [run["error"] for run in runs[tool] if "error" in run]
-            if failed:
-                print(f"{case:<16}{tool:<10}{failed[0]:>9}")
-                continue
-            now = [statistics.median(run[key] for run in runs[tool]) for key in ("seconds", "megabytes")]
-            ratio = [value / max(unit, 1e-9) for value, unit in zip(now, base, strict=True)]
-            if tool == "ours":
-                worst = [max(old, new) for old, new in zip(worst, ratio, strict=True)]
-            last = runs[tool][-1]
-            print(f"{case:<16}{tool:<10}{now[0]:>9.3f}{now[1]:>8.0f}{ratio[0]:>8.2f}{ratio[1]:>7.2f}  {last['variables']:>9,} {last['couplers']:>11,}  {last['energy']:.12g}")
-    print(f"worst ratio of ours to the floor: time {worst[0]:.2f} (at most 3 wanted), memory {worst[1]:.2f} (at most 2 wanted)")
+    print(HEADER)
+    for case in (case for case in CASES if options.only in case):
+        ratio = print_case(case, measure(case, tools, options))
+        worst = [max(pair) for pair in zip(worst, ratio, strict=True)]
+    print(f"ours to the floor at worst: time {worst[0]:.2f} (3 allowed), memory {worst[1]:.2f} (2 allowed)")
     print(reweighing(options.data))
 
 
