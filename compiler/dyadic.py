@@ -1,4 +1,4 @@
-"""Sums of float64 numbers that stay exact, or are rounded up by a known amount."""
+"""Sums of float64 numbers that stay exact or are rounded up by a known amount, and short numbers above given ones."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def coarse_up(values: FloatArray, beside: FloatArray) -> FloatArray:
     unit = np.minimum(unit, lowest_bit(beside))
     steps = np.ceil(values / unit)
     return np.where((values > 0) & (steps < 2.0**53), steps * unit, values)
+
+
+def decimal_up(values: FloatArray) -> FloatArray:
+    """``values`` rounded up to three significant decimal digits, to whole numbers from 100 on; 0 where not positive."""
+    positive = np.maximum(values, 1e-290)
+    unit = 10.0 ** np.maximum(2.0 - np.floor(np.log10(positive)), 0.0)
+    return np.where(values > 0, np.ceil(np.nextafter(positive * unit, np.inf)) / unit, 0.0)
 
 
 def lowest_bit(values: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from isinglass.compiler.passes.tighten_bounds import TightenBounds
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Arg, Block, Fn, Guard, Lin, Poly, Var
 from isinglass.ir.errors import Infeasible, Refused
+from isinglass.ir.evaluate import evaluate
 from isinglass.ir.functions.product import Product
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
@@ -184,12 +185,29 @@ def test_unbounded_guarded_row_is_refused() -> None:
         GuardsToBigM().run(problem(g, y, row))
 
 
-def test_decimal_guarded_row_is_refused() -> None:
-    g, y = Var.of("g", "bin", (1,)), Var.of("y", "int", (1,), 0, 3)
-    row = Lin("gate", {"y": Dense(np.array([[0.1]]))}, "<=", np.array([0.2]), "decimal",
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_decimal_guarded_row_stays_decimal(value: float) -> None:
+    """0.1 y <= 0.3 where guarded: M has few digits, so that side and coefficient mean what they meant."""
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "int", (1,), 0, 20)
+    row = Lin("gate", {"y": Dense(np.array([[0.1]]))}, "<=", np.array([0.3]), "decimal",
+              guard=Guard("g", np.array([0]), np.array([value])))  # fmt: skip
+    step = GuardsToBigM().run(problem(g, y, row))
+    new = step.problem.lins["gate"]
+    assert step.guarantee.exact
+    assert (new.reading, new.parts["y"].to_dense()[0, 0]) == ("decimal", 0.1)
+    big = abs(new.parts["g"].to_dense()[0, 0])
+    assert 1.7 <= big <= 1.75
+    assert new.rhs[0] == pytest.approx(0.3 + value * big)
+    table = {"g": np.repeat([[0.0], [1.0]], 21, axis=0), "y": np.tile(np.arange(21.0), 2)[:, None]}
+    assert np.array_equal(evaluate(problem(g, y, row), table).feasible, evaluate(step.problem, table).feasible)
+
+
+def test_guarded_row_whose_side_can_not_be_read_back() -> None:
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "int", (1,), 0, 20)
+    row = Lin("gate", {"y": Dense(np.array([[0.1]]))}, "<=", np.array([1.2345678901234567]), "decimal",
               guard=Guard("g", np.array([0]), np.ones(1)))  # fmt: skip
-    with pytest.raises(Refused, match="run normalize-rows first"):
-        GuardsToBigM().run(problem(g, y, row))
+    with pytest.raises(Refused, match="guarded row gate: no float64 read as decimal is its side plus M"):
+        GuardsToBigM().run(problem(g, y, replace(row, parts={"y": Dense(np.array([[99.3]]))})))
 
 
 # -- linearize-constraints ---------------------------------------------------------------------------------------------

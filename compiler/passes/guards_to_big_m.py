@@ -4,11 +4,11 @@ rewrites: a row that binds only where a binary g has value v, over the box of it
   a.x <= b if g = 1  ->  a.x + M g <= b + M        a.x <= b if g = 0  ->  a.x - M g <= b
   with M = max a.x - b; equalities and ranged rows give one row for each side; where g occurs in the row, its value v is
   put in first. Rows that hold everywhere, or whose guard never has the value, are dropped; a guard fixed at v vanishes
-needs: finite bounds of the variables in guarded rows; rows that are integer or read as dyadic (``normalize-rows``);
-  no guarded polynomial rows (``linearize-constraints``)
+needs: finite bounds of the variables in guarded rows; no guarded polynomial rows (``linearize-constraints``)
 adds: row blocks ``<name>.most`` and ``<name>.least`` for guarded equalities, ``<name>.least`` for guarded ranged rows
 guarantee: same feasible set, optimum kept. On integer rows M is exact; elsewhere it may be rounded up, to few enough
-  bits that b + M is a float64. Where no M does that, b + M is rounded up too: (grows, bounded) with the row error
+  bits (in decimal and simplest readings: digits) that b + M is a float64. Where no M does that, b + M is rounded up
+  too: (grows, bounded) with the row error; in decimal and simplest readings the row is refused
 source: Williams, Model Building in Mathematical Programming, section 9.1
 """
 
@@ -29,7 +29,8 @@ from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray, FloatArray
-from ..dyadic import add_up, coarse_up
+from ..dyadic import add_up, coarse_up, decimal_up
+from ..exact_sums import exact_sums
 from ..row_system import LeastSums, RowSystem, entry_rows
 
 
@@ -89,9 +90,6 @@ class Guarded:
         column, guarded = np.maximum(system.guard, 0), system.guard >= 0
         plain = ~guarded | ((lower[column] == system.value) & (upper[column] == system.value))
         open_ = ~plain & (lower[column] <= system.value) & (system.value <= upper[column])
-        if not system.sharp[open_].all():
-            raise Refused(f"guarded rows {lin.name!r} are read as {lin.reading}: adding M to them would not be exact",
-                          hint="run normalize-rows first")  # fmt: skip
         most = one_side(problem, system, open_ & np.isfinite(system.high), 1.0)
         least = one_side(problem, system, open_ & np.isfinite(system.low), -1.0)
         return cls(problem, lin, plain, most, least)
@@ -158,7 +156,7 @@ def one_side(problem: Problem, system: RowSystem, open_: BoolArray, sign: float)
     matrix.data[own] = 0.0
     matrix.eliminate_zeros()
     bound = system.high if sign > 0 else -system.low
-    side, shift = add_up(np.where(open_, bound, 0.0), np.where(open_, -first, 0.0))
+    side, shift = plus(system, np.where(open_, bound, 0.0), np.where(open_, -first, 0.0))
     sums = LeastSums.of(-matrix, *problem.stack_bounds(), np.abs(side), system.sharp)
     most = -sums.bound
     for row in np.flatnonzero(open_ & np.isinf(most))[:1].tolist():
@@ -167,10 +165,32 @@ def one_side(problem: Problem, system: RowSystem, open_: BoolArray, sign: float)
             f"guarded row {system.label(row)} has no finite big-M: {problem.labels()[column]} is unbounded",
             code="infinite-bound", hint="give it bounds, or rows from which tighten-bounds finds them",
         )  # fmt: skip
-    exact = sums.exact & (shift == 0)
     with np.errstate(invalid="ignore"):
         need = np.where(open_, add_up(most, -side)[0], 0.0)
     on = system.value == 1.0
-    big = np.where(exact | ~on, need, coarse_up(need, side))
-    rhs, lost = add_up(side, np.where(on, big, 0.0))
+    exact = (sums.exact & (shift == 0)) | (system.sharp & ~on)
+    # an M that is only rounding error would have too many digits
+    ample = np.where(need > 0, np.maximum(need, sums.scale * np.where(system.sharp, 2.0**-20, 2.0**-10)), 0.0)
+    big = np.where(exact, need, np.where(system.sharp, coarse_up(ample, side), decimal_up(ample)))
+    rhs, lost = plus(system, side, np.where(on & (need > 0), big, 0.0))
     return Side(sign, np.where(on, big, -big), np.where(open_, rhs, bound), shift + lost, open_ & (need > 0))
+
+
+def plus(system: RowSystem, one: FloatArray, two: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """one + two for sides of rows [m]: rounded up by the second result where the numbers mean themselves.
+
+    Under another reading the sum must be exact, or the row is refused.
+    """
+    total, error = add_up(one, two)
+    rows = np.arange(system.size)
+    for number, lin in enumerate(system.lins):
+        read = np.flatnonzero((system.block == number) & ~system.sharp)
+        if not len(read):
+            continue
+        sums, fine = exact_sums(np.concatenate([one[read], two[read]]), np.concatenate([rows[: len(read)]] * 2),
+                                len(read), lin.reading)  # fmt: skip
+        for row in read[~fine][:1].tolist():
+            raise Refused(f"guarded row {system.label(row)}: no float64 read as {lin.reading} is its side plus M",
+                          hint="run normalize-rows first")  # fmt: skip
+        total[read], error[read] = sums, 0.0
+    return total, error
