@@ -55,7 +55,8 @@ class Square:
         return least, np.maximum(low**2, high**2)
 
     def substitute(self, name: str, by: Affine) -> tuple[tuple[Term, ...], FloatArray]:
-        return (Square(self.inner.substitute(name, by)),), np.zeros(self.size)
+        inner = self.inner.substitute(name, by)
+        return (self if inner is self.inner else Square(inner),), np.zeros(self.size)
 
     def monomials(self) -> Monomials:
         parts = [Linear(name, operator).monomials() for name, operator in self.inner.parts.items()]
