@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import models
 import numpy as np
 import pytest
+import sweeps
 from scipy import sparse
 
 from isinglass.compiler.drivers.activity_duals import activity_duals
@@ -56,11 +56,11 @@ def optimum(problem: Problem) -> float:
 
 def test_the_whole_chain_shrinks_slacks_and_keeps_the_optimum() -> None:
     given = program()
-    found = find_incumbent(given, models.ScipyLp, Limits(seed=1))
+    found = find_incumbent(given, sweeps.ScipyLp, Limits(seed=1))
     assert found is not None
     best = optimum(given)
     assert best <= found.value <= 0.97 * best
-    duals = activity_duals(given, found.value, models.ScipyLp)
+    duals = activity_duals(given, found.value, sweeps.ScipyLp)
     arrays: dict[str, Any] = {"d": duals, "x": found.point}
     text = f"tighten-activity{{duals=@d,cutoff={found.value},incumbent=@x}}"
     trace = Pipeline.parse(text, arrays).run(given)
@@ -70,7 +70,7 @@ def test_the_whole_chain_shrinks_slacks_and_keeps_the_optimum() -> None:
     # as good as the LPs themselves, up to rounding
     lin = given.lins["cap"]
     rows = sparse.csr_array(sparse.vstack([lin.parts["x"].to_csr(), given.objective.terms[0].operator.to_csr()]))  # type: ignore[attr-defined]
-    lp = models.ScipyLp(rows, np.full(lin.size + 1, -np.inf), np.append(lin.rhs, found.value), np.zeros(20),
+    lp = sweeps.ScipyLp(rows, np.full(lin.size + 1, -np.inf), np.append(lin.rhs, found.value), np.zeros(20),
                         np.full(20, 15.0), np.zeros(20))  # fmt: skip
     least = []
     for row in lin.parts["x"].to_dense():
@@ -136,7 +136,7 @@ def test_problems_that_are_not_searched() -> None:
 def test_no_time_no_walk() -> None:
     found = find_incumbent(program(), None, Limits(timeout=0.0))
     assert found is not None  # the greedy start is feasible without any search
-    assert not activity_duals(program(), found.value, models.ScipyLp, Limits(timeout=0.0)).any()
+    assert not activity_duals(program(), found.value, sweeps.ScipyLp, Limits(timeout=0.0)).any()
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import models
 import numpy as np
 import pytest
+import sweeps
 
 from isinglass.compiler.passes.drop_rows import DropRows
 from isinglass.compiler.passes.encode_products import EncodeProducts
@@ -24,9 +24,9 @@ from isinglass.ir.terms.monomials import Monomials
 from isinglass.ir.terms.square import Square
 
 
-@pytest.mark.parametrize("name", sorted(models.CASES))
+@pytest.mark.parametrize("name", sorted(sweeps.CASES))
 def test_families(name: str) -> None:
-    found = models.sweep(name, 50)
+    found = sweeps.sweep(name, 50)
     assert found["feasible"] + found["cut"] + found["optimum"] >= 10, found
     assert not [outcome for outcome in found if outcome.startswith("refused")]
 
