@@ -21,6 +21,8 @@ class LeakyRelu(Function):
         return super().faults() or ([] if 0 <= self.alpha <= 1 else [f"alpha {self.alpha} is not in 0..1"])
 
     def value(self, args: list[FloatArray]) -> FloatArray:
+        if self.alpha == 0:  # minus infinity times zero is no number
+            return np.maximum(args[0], 0.0)
         return np.where(args[0] >= 0, args[0], args[0] * self.alpha)
 
     def vjp(self, args: list[FloatArray], seed: FloatArray) -> list[FloatArray]:
