@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.optimize import Bounds, LinearConstraint
+from scipy.optimize import milp as scipy_milp
 
+from isinglass.backends.mixed_integer import mixed_integer
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Lin, Penalty, Poly, Var
 from isinglass.ir.lift.objective import Objective
@@ -109,3 +112,12 @@ def quadratic_program() -> Problem:
     linear = Linear("x", Dense(np.array([[-2.0, -1.0]])))
     row = Lin("row", {"x": Dense(np.ones((1, 2)))}, "<=", np.array([3.0]))
     return Problem("qp", (x, row, Poly("objective", "objective", (linear, square), np.array([4.0]))))
+
+
+def optimum_by_scipy(problem: Problem) -> float:
+    """The minimised optimum."""
+    p = mixed_integer(problem)
+    rows = LinearConstraint(p.matrix, p.row_lower, p.row_upper)
+    found = scipy_milp(p.cost, integrality=p.integer.astype(int), bounds=Bounds(p.lower, p.upper), constraints=rows)
+    assert found.success
+    return float(found.fun) + p.offset

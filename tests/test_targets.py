@@ -10,7 +10,7 @@ import dimod
 import highspy
 import numpy as np
 import pytest
-from backend_cases import all_samples, binary_problem, energies_of, milp, quadratic_program
+from backend_cases import all_samples, binary_problem, energies_of, milp, optimum_by_scipy, quadratic_program
 from dimod.serialization import coo as dimod_coo
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,15 +75,6 @@ def highs_matrix(lp: Any) -> Any:
     matrix = lp.a_matrix_
     kind = sparse.csr_array if matrix.format_ == highspy.MatrixFormat.kRowwise else sparse.csc_array
     return kind((matrix.value_, matrix.index_, matrix.start_), shape=(lp.num_row_, lp.num_col_)).toarray()
-
-
-def optimum_by_scipy(problem: Problem) -> float:
-    """The minimised optimum."""
-    p = mixed_integer(problem)
-    rows = LinearConstraint(p.matrix, p.row_lower, p.row_upper)
-    found = scipy_milp(p.cost, integrality=p.integer.astype(int), bounds=Bounds(p.lower, p.upper), constraints=rows)
-    assert found.success
-    return float(found.fun) + p.offset
 
 
 @pytest.mark.parametrize("key", list(TARGETS))
@@ -271,7 +262,7 @@ def test_plain_names() -> None:
 
 
 @pytest.mark.parametrize("text", ["qubo", "coo", "ising", "ising{matrix=true}", "npz", "bqm"])
-@given(cut=st.floats(0.0, 0.98))
+@given(cut=st.floats(0.0, 1.0, exclude_max=True))
 def test_files_cut_off_or_garbled_are_input_errors(
     text: str, cut: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -280,7 +271,8 @@ def test_files_cut_off_or_garbled_are_input_errors(
     content = (
         target.emit(binary_problem(4, (3, 2))) if text != "bqm" else b"".join(target.render(binary_problem(4)).chunks)
     )
-    path.write_bytes(content[: int(cut * len(content))])
+    whole = len(content.rstrip(b" ")) if text == "bqm" else len(content)  # dimod pads its labels with blanks
+    path.write_bytes(content[: int(cut * whole)])
     with pytest.raises(InputError) as caught:
         target.read(path)
     assert str(path) in str(caught.value)
