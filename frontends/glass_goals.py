@@ -1,0 +1,116 @@
+"""The goals of a spec as tasks: an objective, or a claim about a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir.blocks import Block, Poly, Var
+from ..ir.errors import InputError, IsinglassError
+from ..ir.lift.objective import Objective
+from ..ir.problem import Problem
+from ..ir.tasks import Optimize, Prove
+from ..ir.term import Term
+from ..ir.types import FloatArray
+from ..ir.verify import verify
+from . import glass_ast as ast
+from .glass_claims import Claim, unsafe_case
+from .glass_domains import Sides
+from .glass_emit import objective_terms
+from .glass_forms import Form, total
+from .glass_frames import shown
+
+if TYPE_CHECKING:
+    from .glass_lower import Lowering
+
+
+def optimize(lowering: Lowering, goal: ast.Objective, options: dict[str, Any]) -> Optimize | None:
+    """The objective, costs of broken soft rows added to what is minimised; None where there are mistakes."""
+    work = lowering.work
+    (value,) = lowering.rounded.need(goal.value)
+    if value.inner or isinstance(value.data, np.ndarray):
+        error = InputError(f"the objective is an array {shown(value.inner)}", code="shape", hint="sum it up: sum(...)")
+        work.report(goal.value, error)
+        return None
+    form = (value.data if isinstance(value.data, Form) else Form.of(value.data)).reshape(())
+    terms: tuple[Term, ...] = ()
+    constant = 0.0
+    try:
+        all_terms = total([-form if goal.maximize else form, *lowering.rows.costs])
+        terms, constant = objective_terms(all_terms, work.layout)
+    except IsinglassError as error:
+        work.report(goal.value, error)
+    if lowering.failed:
+        return None
+    objective = Poly("objective", "objective", terms, np.array([constant]), origin=goal.at.origin)
+    return Optimize(problem(lowering, (objective,), -1.0 if goal.maximize else 1.0), options)
+
+
+def problem(lowering: Lowering, last: tuple[Block, ...], scale: float) -> Problem:
+    """All blocks of a spec."""
+    blocks = (*lowering.work.layout.vars, *lowering.networks.blocks, *lowering.rows.blocks, *last)
+    name = Path(lowering.spec.source.file).stem or "spec"
+    found = Problem(name, blocks, Objective(scale), tuple(lowering.notes))
+    verify(found)
+    return found
+
+
+def prove(lowering: Lowering, goal: ast.Prove, options: dict[str, Any]) -> Prove | None:
+    """The network on the outer box of its inputs; the inner box goes into the options, for witnesses."""
+    work = lowering.work
+    try:
+        ways = Claim(lowering.exact).broken(goal)
+        cases = [unsafe_case(lowering.exact, way, text_of(way)) for way in ways]
+    except IsinglassError as error:
+        work.report(goal.claim, error)
+        return None
+    if lowering.rows.blocks:
+        row = next(item for item in lowering.spec.statements if isinstance(item, ast.Require))
+        hint = "put the condition into the claim: prove not (x[0] + x[1] <= 1) or argmax(y) == 7"
+        lowering.errors.append(row.at.error("not-yet", "rows beside prove are not available yet", hint))
+    used = lowering.networks.applied
+    if len(used) != 1:
+        message = "a claim about several networks is not available yet" if used else "a claim needs a network"
+        hint = 'network f = onnx("net.onnx"), let y = f(x), prove argmax(y) == 7'
+        lowering.errors.append(goal.at.error("not-yet" if used else "goal", message, hint))
+        return None
+    (use,) = used
+    inputs = work.layout.vars[use.inputs]
+    check_inputs(lowering, goal, inputs)
+    if lowering.failed:
+        return None
+    sides = lowering.sides[inputs.name]
+    work.layout.vars[use.inputs] = Var.of(inputs.name, "real", inputs.shape, *full(sides, "out", inputs), inputs.origin)
+    inner = full(sides, "in", inputs)
+    claim = goal.claim.at.text + (f" {goal.over.at.text}" if goal.over else "")
+    return Prove(
+        problem(lowering, (), 1.0), tuple(poly for poly, _ in cases), tuple(strict for _, strict in cases), claim,
+        inputs.name, use.outputs, use.path, {"inner-lower": inner[0], "inner-upper": inner[1], **options},
+    )  # fmt: skip
+
+
+def text_of(way: Any) -> str:
+    """One way to break a claim in words."""
+    return " and ".join(dict.fromkeys(atom.text for atom in way))
+
+
+def check_inputs(lowering: Lowering, goal: ast.Prove, inputs: Var) -> None:
+    """The network's input must be the only free variable, real, and bounded."""
+    others = [name for name in lowering.sides if name != inputs.name]
+    errors, at = lowering.errors, goal.at
+    if others:
+        errors.append(at.error("type", f"variable {others[0]!r} has no part in the claim", "leave it out"))
+    if inputs.domain != "real":
+        message = f"the input {inputs.name!r} is {inputs.domain}; claims are about real inputs"
+        errors.append(at.error("not-yet", message, "declare it real"))
+    elif not (np.isfinite(inputs.lower).all() and np.isfinite(inputs.upper).all()):
+        message = f"the input {inputs.name!r} has no finite range"
+        errors.append(at.error("value", message, f"var {inputs.name} : real[..] in 0..1"))
+
+
+def full(sides: Sides, towards: str, var: Var) -> tuple[FloatArray, FloatArray]:
+    """Both rounded sides, one number for each element."""
+    low, high = (np.array(np.broadcast_to(side, (var.size,)), np.float64) for side in sides.rounded(towards))
+    return low, high
