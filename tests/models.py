@@ -186,7 +186,7 @@ def repeated_rows(rng: np.random.Generator) -> Problem:
 
 def monomial_rows(rng: np.random.Generator, mixed: bool = False) -> Problem:
     """Polynomial rows over two blocks of binaries, with squares, repeats and constants; guards; a cubic objective."""
-    variables = [Var.of("x", "bin", (3,)), Var.of("z", "bin", (2,)), Var.of("y", "int", (1,), -1, 2)]
+    variables = [Var.of("x", "bin", (3,)), Var.of("z", "bin", (2,)), Var.of("y", "int", (1,), rng.integers(-2, 2), 2)]
     count = int(rng.integers(1, 4))
     line = Linear("y", Dense(rng.integers(-2, 3, (count, 1)) * 1.0))
     constraint = Poly(

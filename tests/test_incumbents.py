@@ -10,12 +10,14 @@ import pytest
 import sweeps
 from scipy import sparse
 
+from isinglass.compiler.drivers._packing import Packing
 from isinglass.compiler.drivers.activity_duals import activity_duals
-from isinglass.compiler.drivers.incumbent import Effort, find_incumbent
+from isinglass.compiler.drivers.incumbent import Effort, checked, find_incumbent
 from isinglass.compiler.passes.objective_cutoff import ObjectiveCutoff
 from isinglass.compiler.passes.tighten_activity import TightenActivity
 from isinglass.compiler.pipeline import Pipeline
 from isinglass.compiler.pipeline_values import Named
+from isinglass.compiler.row_system import RowSystem
 from isinglass.ir.blocks import Fn, Guard, Lin, Poly, Var
 from isinglass.ir.errors import Refused, UsageError
 from isinglass.ir.operators.csr import Csr
@@ -131,6 +133,28 @@ def test_problems_that_are_not_searched() -> None:
     assert find_incumbent(Problem("p", (x, z, fn))) is None
     assert find_incumbent(Problem("p", (Var.of("r", "real", (2,), 0, 1),))) is None
     assert find_incumbent(Problem("p", (Var.of("y", "int", (2,), 0),))) is None
+
+
+def test_covering_is_packing_turned_round() -> None:
+    x = Var.of("x", "int", (2,), 0, 4)
+    rows = Lin("need", {"x": Dense(-np.array([[2.0, 1.0], [0.0, 3.0]]))}, "<=", np.array([-5.0, -4.0]), "dyadic")
+    given = Problem("cover", (x, rows))
+    packing = Packing.of(RowSystem.of(given), np.array([1.0, 1.0]), x.lower, x.upper)
+    assert packing is not None
+    assert (packing.columns.toarray() >= 0).all()
+    assert packing.point(np.zeros(2)).tolist() == [4, 4]
+    assert packing.room.tolist() == [7, 8]
+    assert packing.steps(np.array([2.5, 4.0])).tolist() == [1, 0]
+    assert packing.fill(np.zeros((1, 2)), np.array([0, 1])).tolist() == [[3, 1]]
+
+
+def test_only_what_the_problem_accepts_counts() -> None:
+    given = program()
+    good, bad = np.zeros(20), np.full(20, 15.0)
+    found = checked(given, [bad, good])
+    assert found is not None
+    assert found.value == 0
+    assert checked(given, [bad, good + 0.5]) is None
 
 
 def test_no_time_no_walk() -> None:

