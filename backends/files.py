@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..ir.errors import InputError
-from ..ir.types import FloatArray
+from ..ir.types import AnyArray, FloatArray
 
 CHUNK = 1 << 16
 """Lines that a writer formats at a time."""
@@ -84,3 +85,24 @@ def numbers(values: FloatArray, positional: bool = False) -> list[str]:
     if positional:
         return [np.format_float_positional(value, unique=True, trim="-") for value in flat]
     return [str(int(v)) if v.is_integer() and abs(v) < 1e15 else repr(v) for v in flat.tolist()]
+
+
+def read_arrays(path: str | Path) -> dict[str, AnyArray]:
+    """All arrays of an .npz file; :class:`InputError` where it is none, is damaged, or holds pickled objects."""
+    content = read_bytes(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # zip, header and array readers each have their own
+        raise InputError(
+            f"{path}: not a readable .npz file ({error})", hint="was the file cut off or edited?"
+        ) from error
+
+
+def file_sha256(path: str | Path) -> str:
+    """64 hexadecimal digits of a file's content, read piece by piece."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
