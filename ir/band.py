@@ -48,8 +48,9 @@ def decide(row: Lin | Poly, sides: Sides, values: Values, sample: IntArray, plac
     if isinstance(row, Poly):
         return decide_polynomial(row, sides, Cells.of(part, len(samples), who, place, sides.reading))
     picked = row.activity.rows(rows)
-    matrix = stack(list(picked.parts.values()), len(rows))
     points = np.concatenate([np.zeros((len(samples), 0)), *(part[name] for name in picked.parts)], axis=1)
+    used = np.flatnonzero((points != 0).any(axis=0))
+    matrix, points = stack(list(picked.parts.values()), len(rows))[:, used], points[:, used]
     sides = Sides(sides.low[rows], sides.high[rows], sides.reading)
     amount, left = whole_points(matrix, sides, points, who, which)
     if left.any():

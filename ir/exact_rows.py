@@ -62,9 +62,13 @@ class ExactRows:
         counts = self.starts[row + 1] - self.starts[row]
         cell = np.repeat(np.arange(len(row)), counts)
         entry = np.arange(len(cell)) + np.repeat(self.starts[row] - np.cumsum(counts) + counts, counts)
+        factors = [table[sample[cell], self.columns[entry, place]] for place in range(self.columns.shape[1])]
+        alive = np.logical_and.reduce([np.ones(len(entry), np.bool_), *(factor != 0 for factor in factors)])
+        cell, entry = cell[alive], entry[alive]  # most points have many zeros
+        counts = np.bincount(cell, minlength=len(row))
         product, exponent = self.top[entry], np.zeros(len(entry), np.int64)
-        for place in range(self.columns.shape[1]):
-            mantissa, power = split(table[sample[cell], self.columns[entry, place]])
+        for factor in factors:
+            mantissa, power = split(factor[alive])
             product, exponent = product * mantissa.astype(object), exponent + power
         least = np.zeros(len(row), np.int64)
         np.minimum.at(least, cell, exponent)
@@ -77,12 +81,11 @@ class ExactRows:
 
 
 def split(values: FloatArray) -> tuple[IntArray, IntArray]:
-    """Odd whole numbers m (or 0) and exponents e with values = m 2^e."""
+    """Odd whole numbers m and exponents e with values = m 2^e; no value is zero."""
     fraction, exponent = np.frexp(values)
     mantissa = np.ldexp(fraction, 53).astype(np.int64)
-    low = np.where(mantissa == 0, 1, mantissa & -mantissa)
-    zeros = np.frexp(low.astype(np.float64))[1] - 1
-    return mantissa >> zeros, np.where(mantissa == 0, 0, exponent.astype(np.int64) - 53 + zeros)
+    zeros = np.frexp((mantissa & -mantissa).astype(np.float64))[1] - 1
+    return mantissa >> zeros, exponent.astype(np.int64) - 53 + zeros
 
 
 def to_float(top: Integers, bottom: Integers) -> FloatArray:
