@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .api import Bundle as Bundle
     from .api import Compiled as Compiled
-    from .api import check as check
     from .api import compile as compile
     from .api import explain as explain
     from .api import from_sympy as from_sympy
-    from .api import load as load
     from .api import read as read
     from .api import run as run
     from .api import solve as solve
+    from .checks import check as check
+    from .export import Bundle as Bundle
+    from .export import load as load
     from .ir.answer_text import answer_text as answer_text
     from .ir.answers import Answer as Answer
     from .ir.builder import Builder as Builder
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from .ir.samples import Samples as Samples
 
 _HOMES = {
-    "Bundle": "api", "Compiled": "api", "check": "api", "compile": "api", "explain": "api", "from_sympy": "api",
-    "load": "api", "read": "api", "run": "api", "solve": "api", "answer_text": "ir.answer_text", "Answer": "ir.answers",
-    "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
+    "Bundle": "export", "Compiled": "api", "check": "checks", "compile": "api", "explain": "api", "from_sympy": "api",
+    "load": "export", "read": "api", "run": "api", "solve": "api", "answer_text": "ir.answer_text",
+    "Answer": "ir.answers", "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
 }  # fmt: skip
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

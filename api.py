@@ -12,8 +12,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .ir.answers import Answer
 from .ir.errors import Infeasible, InputError, Refused
 from .ir.guarantee import Guarantee
@@ -48,12 +46,13 @@ def as_task(source: Problem | Task | str | Path) -> Task:
     return read(source) if isinstance(source, (str, Path)) else source
 
 
-# -- compiling --------------------------------------------------------------------------------------------------------------
+# -- compiling -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A problem compiled for a target: ``trace`` holds every step, ``target`` what to emit, ``options`` what was asked."""
+    """A problem compiled for a target: ``trace`` holds every step, ``target`` what to emit, ``options`` what was
+    asked."""
 
     trace: Trace
     target: Any
@@ -136,7 +135,9 @@ class Compiled:
         from .backends.explain import form_lines
         from .compiler.report import counts, guarantee_lines, ledger_lines, penalty_lines
 
-        lines = [f"{self.source.name}: {self.source.size} source variables -> {self.problem.size} for target {self.key}"]
+        lines = [
+            f"{self.source.name}: {self.source.size} source variables -> {self.problem.size} for target {self.key}"
+        ]
         lines += [f"  {count:>8,} {origin}" for origin, count in counts(self.problem).items()]
         lines += guarantee_lines(self.trace)
         lines += penalty_lines(self.problem)
@@ -144,11 +145,11 @@ class Compiled:
         lines += ledger_lines(self.trace)
         return "\n".join(lines)
 
-    def save(self, directory: str | Path) -> Path:
+    def save(self, directory: str | Path, sources: Mapping[str, str] | None = None) -> Path:
         """Write a bundle: source, compiled problem, lift, target file, manifest. Appears complete or not at all."""
-        from .backends.bundle import save_bundle
+        from .export import save
 
-        return save_bundle(directory, self)
+        return save(self, directory, sources)
 
 
 def compile(
@@ -165,8 +166,8 @@ def compile(
     ``target``: a name with options, ``"bqm"``, ``"ising{bits=8}"``. ``pipeline``: passes instead of the default ones;
     ``arrays`` it may name as ``@name``. Options: ``code`` (log, unary, one-hot, domain-wall, bounded with ``limit``),
     ``rounding`` (exact, outward, inward), ``slack`` (half-step, unit), ``weight`` (stated instead of proved),
-    ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers sharpen
-    the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
+    ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers
+    sharpen the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
 
     Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory.
     """
@@ -191,7 +192,7 @@ def lp_tool() -> Any:
     return open_lp
 
 
-# -- solving ----------------------------------------------------------------------------------------------------------------
+# -- solving ---------------------------------------------------------------------------------------------------------
 
 
 def make_solver(solver: Any) -> tuple[Any, str]:
@@ -213,8 +214,8 @@ def solve(
 ) -> Answer:
     """Compile for the solver, run it, decode, re-check on the source; or drive a network question.
 
-    ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or an object
-    with ``sample(bqm)``. Further options as in :func:`compile`.
+    ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or
+    an object with ``sample(bqm)``. Further options as in :func:`compile`.
     """
     task = as_task(source)
     limits = Limits(timeout, seed, reads)
@@ -260,9 +261,12 @@ def infeasible(problem: Problem, error: Infeasible, seconds: float) -> Answer:
     certificate = {"kind": "bound-propagation", "row": error.row}
     basis = "certificate" if check(problem, certificate) else "none"
     return Answer(
-        "infeasible" if basis == "certificate" else "unknown", basis, certificate=certificate, detail=(str(error.diagnostics[0].message),),
+        "infeasible" if basis == "certificate" else "unknown",
+        basis,
+        certificate=certificate,
+        detail=(str(error.diagnostics[0].message),),
         timings={"compile": seconds},
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -275,7 +279,8 @@ class Tools:
 
 
 def prove(task: Prove, solver: Any, limits: Limits, progress: Progress | None) -> Answer:
-    """A question about a network, through the driver that its ``compile { method = ... }`` names (default: milp-prove)."""
+    """A question about a network, through the driver that its ``compile { method = ... }`` names (default:
+    milp-prove)."""
     from .backends.network_runner import NetworkRunner
     from .compiler.driver import DRIVERS
 
@@ -304,7 +309,7 @@ def from_sympy(expression: Any, symbols: Mapping[Any, Any]) -> Any:
     return convert(expression, symbols)
 
 
-# -- files ------------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------------------------
 
 
 def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any = None, **options: Any) -> Answer:
@@ -320,17 +325,14 @@ def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any 
     return answer.with_fields(sources=sources, options=kept)
 
 
-def load(directory: str | Path) -> Bundle:
-    """A bundle that ``compile`` wrote. Raises :class:`InputError` when it is damaged."""
-    from .backends.bundle import load_bundle
-
-    return Bundle(load_bundle(directory))
-
-
-def explain(source: Any, defines: Mapping[str, str] | None = None, target: str = "bqm", options: Mapping[str, Any] | None = None) -> str:
+def explain(
+    source: Any, defines: Mapping[str, str] | None = None, target: str = "bqm", options: Mapping[str, Any] | None = None
+) -> str:
     """What compiling does, as text: of a bundle, a spec, or a problem."""
     if isinstance(source, (str, Path)) and Path(source).is_dir():
-        return load(source).compiled.explain()
+        from .export import load
+
+        return load(source).explain()
     task = read(source, defines) if isinstance(source, (str, Path)) else as_task(source)
     return compile(task, target, **(options or {})).explain()
 
@@ -374,6 +376,3 @@ def listing(what: str | None = None) -> str:
             lines += [f"{name}:"] if what is None else []
             lines += [f"  {key:<24} {registry.summary(key)}" for key in registry]
     return "\n".join(lines)
-
-
-__all__ = ["Answer", "Compiled", "compile", "from_sympy", "np", "read", "solve"]

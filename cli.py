@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from .ir.answers import Answer
     from .ir.protocols import Event
 
-OPTION_NAMES = ("code", "limit", "rounding", "largest", "slack", "weight", "quadratize", "bits", "tight", "cutoff", "pipeline")
+OPTION_NAMES = (
+    "code",
+    "limit",
+    "rounding",
+    "largest",
+    "slack",
+    "weight",
+    "quadratize",
+    "bits",
+    "tight",
+    "cutoff",
+    "pipeline",
+)
 
 
 class Group(click.Group):
@@ -34,7 +46,9 @@ class Group(click.Group):
         except (KeyboardInterrupt, BrokenPipeError):
             ctx.exit(3)
         except MemoryError:
-            click.echo("error[memory]: not enough memory for this problem\n  help: use fewer bits, or decompose it", err=True)
+            click.echo(
+                "error[memory]: not enough memory for this problem\n  help: use fewer bits, or decompose it", err=True
+            )
             ctx.exit(1)
         except OSError as error:
             click.echo(f"error[file]: {error.filename or ''}: {error.strerror or error}", err=True)
@@ -51,17 +65,25 @@ def spec_options(command: Callable[..., None]) -> Callable[..., None]:
     """What every command that reads and compiles a model accepts."""
     for option in reversed(
         [
-            click.option("-D", "defines", multiple=True, metavar="NAME=VALUE", help="Override a parameter of the spec."),
+            click.option(
+                "-D", "defines", multiple=True, metavar="NAME=VALUE", help="Override a parameter of the spec."
+            ),
             click.option("--code", help="Bit encoding: log, unary, one-hot, domain-wall, bounded."),
             click.option("--limit", type=int, help="Greatest bit weight of code bounded."),
-            click.option("--rounding", type=click.Choice(["exact", "outward", "inward"]), help="Rows that no integer row equals."),
+            click.option(
+                "--rounding", type=click.Choice(["exact", "outward", "inward"]), help="Rows that no integer row equals."
+            ),
             click.option("--largest", type=float, help="Greatest coefficient of a rounded row."),
             click.option("--slack", type=click.Choice(["half-step", "unit"]), help="Slack of inequalities."),
             click.option("--weight", type=float, help="State one penalty weight instead of proving weights."),
-            click.option("--quadratize", type=click.Choice(["pairs", "terms"]), help="How cubic and higher terms are reduced."),
+            click.option(
+                "--quadratize", type=click.Choice(["pairs", "terms"]), help="How cubic and higher terms are reduced."
+            ),
             click.option("--bits", type=int, help="Restrict real variables to a lattice of that many bits."),
             click.option("--tight", is_flag=True, help="Sharpen proved weights by an incumbent and LP multipliers."),
-            click.option("--cutoff", is_flag=True, help="Cut what is worse than an incumbent (optimum-preserving only)."),
+            click.option(
+                "--cutoff", is_flag=True, help="Cut what is worse than an incumbent (optimum-preserving only)."
+            ),
             click.option("-p", "--pipeline", help="Passes to run instead of the default ones."),
         ]
     ):
@@ -128,7 +150,16 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
     from . import api
 
     with progress(as_json) as tell:
-        answer = api.run(spec, parse_defines(defines), solver, timeout=timeout, seed=seed, reads=reads, progress=tell, **given(options))
+        answer = api.run(
+            spec,
+            parse_defines(defines),
+            solver,
+            timeout=timeout,
+            seed=seed,
+            reads=reads,
+            progress=tell,
+            **given(options),
+        )
     show(answer, as_json)
 
 
@@ -155,10 +186,10 @@ def compile_command(spec: Path, defines: tuple[str, ...], target: str, output: P
 @click.option("--json", "as_json", is_flag=True)
 def decode(directory: Path, samples: Path, table: bool, as_json: bool) -> None:
     """Decode the SAMPLES that a solver returned for the bundle in DIRECTORY."""
-    from . import api
+    from . import export
     from .ir.answer_text import table_text
 
-    bundle = api.load(directory)
+    bundle = export.load(directory)
     decoded = bundle.decode(samples)
     if table:
         click.echo(table_text(decoded))
@@ -172,14 +203,17 @@ def decode(directory: Path, samples: Path, table: bool, as_json: bool) -> None:
 @click.option("--feasible", type=float, help="Search the least common scale with this share of feasible pilot reads.")
 @click.option("--reads", type=int, default=200, show_default=True, help="Pilot reads per try (with --feasible).")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a new bundle instead of replacing DIRECTORY.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write a new bundle instead of replacing DIRECTORY."
+)
 def tune(directory: Path, scale: float | None, settings: tuple[str, ...], feasible: float | None, reads: int, seed: int,
          output: Path | None) -> None:  # fmt: skip
     """Reweigh the penalties of a bundle without recompiling it."""
-    from . import api
+    from . import export
 
+    tuning = export.Tuning(scale, parse_defines(settings), feasible, reads, seed)
     with progress() as tell:
-        lines = api.tune(directory, output or directory, scale, parse_defines(settings), feasible, reads, seed, tell)
+        lines = export.tune(directory, output or directory, tuning, tell)
     click.echo("\n".join(lines))
 
 
@@ -188,9 +222,9 @@ def tune(directory: Path, scale: float | None, settings: tuple[str, ...], feasib
 @click.option("--json", "as_json", is_flag=True)
 def check(answer: Path, as_json: bool) -> None:
     """Re-check a saved answer (run --json) against its source files."""
-    from . import api
+    from . import checks
 
-    verdict = api.check(answer)
+    verdict = checks.check(answer)
     click.echo(json.dumps(verdict.to_dict(), indent=2) if as_json else str(verdict))
     click.get_current_context().exit(verdict.exit_code)
 
@@ -224,7 +258,11 @@ def opt(file: Path, pipeline: str, output: Path | None, timing: bool) -> None:
 
 
 @cli.command("list")
-@click.argument("what", required=False, type=click.Choice(["targets", "solvers", "passes", "encodings", "functions", "drivers", "weights"]))
+@click.argument(
+    "what",
+    required=False,
+    type=click.Choice(["targets", "solvers", "passes", "encodings", "functions", "drivers", "weights"]),
+)
 def list_command(what: str | None) -> None:
     """List what is available, with one line on each."""
     from . import api

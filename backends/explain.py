@@ -27,10 +27,12 @@ def form_lines(problem: Problem) -> Iterator[str]:
     yield f"couplers: {form.count:,} ({100 * density:.3g} % of all pairs)"
     least, greatest = form.magnitudes()
     if least:
-        yield f"dynamic range: largest over smallest coefficient {greatest:.6g} / {least:.6g} = 2^{np.log2(greatest / least):.1f}"
+        bits = np.log2(greatest / least)
+        yield f"dynamic range: largest over smallest coefficient {greatest:.6g} / {least:.6g} = 2^{bits:.1f}"
     unit = objective_unit(problem)
     if unit:
-        yield f"  largest coefficient over objective unit {greatest:.6g} / {unit:.6g} = 2^{np.log2(greatest / unit):.1f}"
+        bits = np.log2(greatest / unit)
+        yield f"  largest coefficient over objective unit {greatest:.6g} / {unit:.6g} = 2^{bits:.1f}"
     degree = int(form.degrees.max(initial=0))
     yield f"hardware fit (from counts alone; no embedding was tried; busiest variable has {degree:,} couplers):"
     for machine in MACHINES:

@@ -1,8 +1,8 @@
 """Sizes of machines that take Ising problems, for a count-based fit: necessary conditions, no embedding is tried.
 
 Qubits, couplers and degrees are those of a fault-free chip of the family (the graphs ``pegasus_graph(16)`` and
-``zephyr_graph(12)`` of dwave-graphs 1.2); ``clique`` is the largest complete graph that minorminer's busclique embeds in
-them. A complete graph needs no embedding on machines with all-to-all coupling.
+``zephyr_graph(12)`` of dwave-graphs 1.2); ``clique`` is the largest complete graph that minorminer's busclique embeds
+in them. A complete graph needs no embedding on machines with all-to-all coupling.
 """
 
 from __future__ import annotations

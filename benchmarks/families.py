@@ -48,7 +48,7 @@ def rows_model(rng: Rng, kind: str, integers: bool = False) -> Model:
     x = b.integer("x", (n,), 0, tops)
     if kind == "float":
         tenths = rng.integers(1, 100, n)
-        side = int(round(tenths.sum() / 2))
+        side = round(float(tenths.sum()) / 2)
         b.add("cap", (tenths / 10) @ x <= side / 10)
         held = points @ tenths <= side
     else:

@@ -68,7 +68,7 @@ def sharpened(
     if options.get("cutoff"):
         found = activity_duals(problem, incumbent.value, open_lp)
         arrays["duals"] = found
-        text = f"tighten-activity{{duals=@duals,cutoff={incumbent.value!r}}}"
+        text = f"tighten-activity{{duals=@duals,cutoff={incumbent.value!r},incumbent=@incumbent}}"
         more = Pipeline.parse(text, arrays).run(problem)
         trace = replace(trace, ran=trace.ran + more.ran)
         finish = add_option(finish, "penalize", "implied=true")

@@ -32,7 +32,8 @@ LARGEST = 2**20
 def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]:
     """The passes before and after the point where a driver may hand over an incumbent and multipliers.
 
-    Options: ``code`` and ``limit`` (bit encoding), ``rounding`` (exact, outward, inward) with ``largest``, ``slack``, ``weight``,
+    Options: ``code`` and ``limit`` (bit encoding), ``rounding`` (exact, outward, inward) with ``largest``, ``slack``,
+    ``weight``,
     ``quadratize``, ``bits`` (grid of real variables). Raises :class:`UsageError` for a level without a default.
     """
     if level == "MIP":

@@ -16,8 +16,8 @@ ENCODINGS = Registry("isinglass.compiler.encodings", "encoding")
 class Bits:
     """Codes of n integers 0..range: x[i] = sum of ``weight`` over the set bits that ``owner`` gives to i.
 
-    ``inverse`` names the canonical inverse (see the lift record ``code``). ``rows``/``rhs``/``sense`` hold validity rows
-    over the bits (None where every bit pattern is a codeword).
+    ``inverse`` names the canonical inverse (see the lift record ``code``). ``rows``/``rhs``/``sense`` hold validity
+    rows over the bits (None where every bit pattern is a codeword).
     """
 
     owner: IntArray

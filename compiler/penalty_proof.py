@@ -1,4 +1,5 @@
-"""From the rows that a pass turns into penalties to their proved weights, and back to what the IR keeps of the proof."""
+"""From the rows that a pass turns into penalties to their proved weights, and back to what the IR keeps of the
+proof."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from .weights._prove import DEFAULT, Proof, prove
 class Proposal:
     """One row block (or product block) about to become a penalty.
 
-    ``keep``: its rows that something can violate; ``polynomial``: their penalties; ``matrix`` [m, n], ``rhs``, ``floor``
+    ``keep``: its rows that something can violate; ``polynomial``: their penalties; ``matrix`` [m, n], ``rhs``,
+    ``floor``
     [m]: all rows as integers over the layout (matrix None: products ``triple`` = z, x, y). ``gap``, ``slope``: see
     ``compiler/weights/_model.py``; ``least_cost``: what a satisfied row costs before its constant is taken off.
     """
@@ -70,7 +72,9 @@ class Weights:
     notes: Ledger
 
 
-def prove_weights(problem: Problem, rows: Sequence[Proposal], products: Sequence[Proposal], options: Options) -> Weights:
+def prove_weights(
+    problem: Problem, rows: Sequence[Proposal], products: Sequence[Proposal], options: Options
+) -> Weights:
     """Weights for all rows and products together, proved unless a weight is stated."""
     if options.weight:
         return stated(rows, products, options.weight)
@@ -91,7 +95,9 @@ def prove_weights(problem: Problem, rows: Sequence[Proposal], products: Sequence
         )
     proof = replace(proof, weight=few_bits(proof.weight), other_weight=few_bits(proof.other_weight))
     if not proof.accepts(proof.weight, proof.other_weight):
-        raise Refused("rounding the weights up lost their proof")  # rows tied together have equal gaps up to powers of two
+        raise Refused(
+            "rounding the weights up lost their proof"
+        )  # rows tied together have equal gaps up to powers of two
     return Weights(tuple(split(proof, rows, products)), True, proof.infeasible_above, noted(proof))
 
 
@@ -105,8 +111,8 @@ def check_exact(rows: Sequence[Proposal], penalties: Sequence[Penalty], problem:
     """Refuse penalties that float64 energies can't tell apart; a note where they are rounded below 1 % of a gap.
 
     With T the largest absolute value of a row's terms added up, all coefficients of its penalty are whole multiples of
-    the weight's last bit, and exact while T^2 times the weight's significand stays below 2^53; otherwise energies err by
-    at most T^2 2^-51 of the weight, against a gap of 1 or 2.
+    the weight's last bit, and exact while T^2 times the weight's significand stays below 2^53; otherwise energies err
+    by at most T^2 2^-51 of the weight, against a gap of 1 or 2.
     """
     notes = []
     reach = np.maximum(*map(np.abs, problem.stack_bounds()))
@@ -123,12 +129,23 @@ def check_exact(rows: Sequence[Proposal], penalties: Sequence[Penalty], problem:
             worst = int(np.argmax(error))
             label = f"{row.source}[{row.keep[worst]}]" if len(row.rhs) > 1 else row.source
             raise Refused(
-                f"row {label}: its numbers add up to {total[worst]:.3g}; their squares are too large for float64 energies",
+                f"row {label}: its numbers add up to {total[worst]:.3g}; "
+                "their squares are too large for float64 energies",
                 code="too-wide", hint="let it be rounded to smaller numbers: --rounding outward --largest 4096",
             )  # fmt: skip
         if error.any():
             amount = float(error.max())
-            notes.append(Note("penalize", "energies rounded, per unit of weight", row.source, int((error > 0).sum()), amount, "weight", True))
+            notes.append(
+                Note(
+                    "penalize",
+                    "energies rounded, per unit of weight",
+                    row.source,
+                    int((error > 0).sum()),
+                    amount,
+                    "weight",
+                    True,
+                )
+            )
     return tuple(notes)
 
 
@@ -151,7 +168,9 @@ def penalty_model(problem: Problem, rows: Sequence[Proposal], products: Sequence
     triples = [product_table(problem, product) for product in products]
     triple = np.concatenate([np.zeros((0, 3), np.int64), *triples])
     count = len(triple)
-    touch = sparse.coo_array((np.ones(3 * count), (np.repeat(np.arange(count), 3), triple.ravel())), (count, problem.size))
+    touch = sparse.coo_array(
+        (np.ones(3 * count), (np.repeat(np.arange(count), 3), triple.ravel())), (count, problem.size)
+    )
     other = sparse.csr_array(touch)
     other.sum_duplicates()
     return PenaltyModel.of(
@@ -214,7 +233,9 @@ def stated(rows: Sequence[Proposal], products: Sequence[Proposal], weight: float
         for row in [*rows, *products]
     ]  # fmt: skip
     count = sum(len(row.keep) for row in [*rows, *products])
-    return Weights(tuple(found), False, None, (Note("penalize", "weight stated, not proved", "", count, weight, "weight", True),))
+    return Weights(
+        tuple(found), False, None, (Note("penalize", "weight stated, not proved", "", count, weight, "weight", True),)
+    )
 
 
 def still_proved(penalties: Sequence[Penalty]) -> BoolArray:
@@ -246,5 +267,7 @@ def noted(proof: Proof) -> Ledger:
     for rule in dict.fromkeys([*proof.rule, *proof.other_rule]):
         hit = np.array([r == rule for r in [*proof.rule, *proof.other_rule]])
         weight = np.concatenate([proof.weight, proof.other_weight])[hit]
-        notes.append(Note("penalize", f"weights proved by {rule}", "", int(hit.sum()), float(weight.max()), "largest weight"))
+        notes.append(
+            Note("penalize", f"weights proved by {rule}", "", int(hit.sum()), float(weight.max()), "largest weight")
+        )
     return tuple(notes)

@@ -90,7 +90,10 @@ class Pipeline:
         while at < len(text.rstrip()):
             found = ITEM.match(text, at)
             if not found:
-                raise UsageError(f"pipeline text not understood at {text[at:at + 30]!r}", hint="write: pass{option=value,...},pass,...")
+                raise UsageError(
+                    f"pipeline text not understood at {text[at : at + 30]!r}",
+                    hint="write: pass{option=value,...},pass,...",
+                )
             try:
                 passes.append(make(found[1], found[2] or "", arrays or {}))
             except UsageError as error:
@@ -173,4 +176,3 @@ def removers() -> Mapping[str, tuple[str, ...]]:
         for what in getattr(PASSES[key], "removes", ()):
             table[what] = (*table.get(what, ()), key)
     return table
-

@@ -18,7 +18,8 @@ from .exact_sums import exact_monomials
 
 @dataclass(frozen=True, eq=False)
 class MonomialRows:
-    """``matrix`` [m, k] over k distinct monomials (``basis``: one row each, coefficient one), their bounds, integrality."""
+    """``matrix`` [m, k] over k distinct monomials (``basis``: one row each, coefficient one), their bounds,
+    integrality."""
 
     matrix: sparse.csr_array
     rhs: FloatArray
@@ -65,13 +66,17 @@ def from_rows(poly: Poly, rows: MonomialRows, matrix: sparse.csr_array, rhs: Flo
 
 
 def integer_like(problem: Problem, name: str) -> Problem:
-    """Rows over ``name`` read as dyadic where all their numbers are whole, which is the same meaning; others refused."""
+    """Rows over ``name`` read as dyadic where all their numbers are whole, which is the same meaning; others
+    refused."""
     blocks: list[Block] = []
     for block in problem.blocks:
         if isinstance(block, Lin) and name in block.parts and block.reading != "dyadic":
             numbers = np.concatenate([block.rhs, *(op.to_csr().data for op in block.parts.values())])
             if (numbers % 1).any():
-                raise Refused(f"rows {block.name!r} have fractional numbers", hint="run normalize-rows{mode=keep} before grid-reals")
+                raise Refused(
+                    f"rows {block.name!r} have fractional numbers",
+                    hint="run normalize-rows{mode=keep} before grid-reals",
+                )
             block = replace(block, reading="dyadic")
         blocks.append(block)
     return problem.with_blocks(blocks)

@@ -1,4 +1,5 @@
-"""What a compilation did, for people: counts by origin, guarantee and where it comes from, weights with their proofs."""
+"""What a compilation did, for people: counts by origin, guarantee and where it comes from, weights with their
+proofs."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def penalty_line(poly: Poly, penalty: Penalty, proved: np.ndarray) -> str:
         contrast = float(((penalty.gap + penalty.floor) / penalty.floor).min())
     shown = "unlimited (satisfied rows cost nothing)" if np.isinf(contrast) else f"{contrast:g}"
     rows = f"{poly.size} row{'s' if poly.size != 1 else ''}"
-    return f"{penalty.source}: {rows}, weight {weight}, proof: {rules}; violation gap {penalty.gap.min():g}, contrast {shown}"
+    gap = f"violation gap {penalty.gap.min():g}, contrast {shown}"
+    return f"{penalty.source}: {rows}, weight {weight}, proof: {rules}; {gap}"
 
 
 def ledger_lines(trace: Trace) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""New penalty weights for a compiled problem: nothing is recompiled, and the proof stays only where it still covers them."""
+"""New penalty weights for a compiled problem: nothing is recompiled, and the proof stays only where it still covers
+them."""
 
 from __future__ import annotations
 
@@ -44,6 +45,8 @@ def reweighted(trace: Trace, weights: FloatArray) -> Trace:
     """The trace with one step more. Without a full proof the whole promises nothing (any, any)."""
     problem = with_weights(trace.problem, weights)
     kept = all_proved(problem)
-    note = Note("tune", "penalty weights changed", "", len(weights), float(weights.max(initial=0.0)), "largest weight", not kept)
+    note = Note(
+        "tune", "penalty weights changed", "", len(weights), float(weights.max(initial=0.0)), "largest weight", not kept
+    )
     guarantee = Guarantee() if kept else Guarantee("any", "any")
     return replace(trace, ran=(*trace.ran, Ran("tune", Step(problem, guarantee=guarantee, ledger=(note,)), 0.0)))

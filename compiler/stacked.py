@@ -36,7 +36,8 @@ def stacked_rows(problem: Problem, lins: Sequence[Lin]) -> sparse.csr_array:
 
 @dataclass(frozen=True, eq=False)
 class StackedPoly:
-    """constant + linear.x + x.quadratic.x (upper triangular CSR) + sum of coefficient * product of factors (padded -1)."""
+    """constant + linear.x + x.quadratic.x (upper triangular CSR) + sum of coefficient * product of factors (padded
+    -1)."""
 
     constant: float
     linear: FloatArray

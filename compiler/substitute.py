@@ -69,16 +69,25 @@ def in_rows(block: Lin, name: str, by: Affine) -> Lin:
 def check_exact(block: Lin, name: str, by: Affine, new: Affine) -> None:
     """Refuse when a new coefficient or right-hand side could be rounded.
 
-    All numbers are whole multiples of one power of two; sums of such numbers are exact while they stay below 2^52 of it.
+    All numbers are whole multiples of one power of two; sums of such numbers are exact while they stay below 2^52 of
+    it.
     """
     operator = block.parts[name]
     grid = finest(entries(operator.to_csr().data))
     grid *= finest(np.concatenate([entries(by.offset), *(entries(op.to_csr().data) for op in by.parts.values())]))
-    grid = min(grid, finest(np.concatenate([entries(block.rhs), *(entries(op.to_csr().data) for op in block.parts.values())])))
+    grid = min(
+        grid, finest(np.concatenate([entries(block.rhs), *(entries(op.to_csr().data) for op in block.parts.values())]))
+    )
     size = operator.absolute(np.abs(by.offset)[None])[0] + np.abs(block.rhs)
-    greatest = max(float(size.max(initial=0.0)), *(float(np.abs(op.to_csr().data).max(initial=0.0)) for op in new.parts.values()), 0.0)
+    greatest = max(
+        float(size.max(initial=0.0)),
+        *(float(np.abs(op.to_csr().data).max(initial=0.0)) for op in new.parts.values()),
+        0.0,
+    )
     if greatest >= EXACT / 2 * grid:
-        raise Refused(f"replacing {name!r} in rows {block.name!r} would round their numbers", hint="run normalize-rows first")
+        raise Refused(
+            f"replacing {name!r} in rows {block.name!r} would round their numbers", hint="run normalize-rows first"
+        )
 
 
 def entries(values: FloatArray) -> FloatArray:

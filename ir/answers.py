@@ -23,7 +23,8 @@ class Answer:
     """``value``, ``lower``, ``upper`` are in the source's sense: always lower <= optimum <= upper.
 
     ``value``: objective of the witness, re-evaluated on the source (None without one). ``witness``: variable -> numbers
-    (nested lists in the variable's shape). ``basis``: what ``status`` rests on. ``claimed_bound``: a solver's own bound,
+    (nested lists in the variable's shape). ``basis``: what ``status`` rests on. ``claimed_bound``: a solver's own
+    bound,
     never part of a proof. ``arithmetic`` (networks): in which arithmetic the witness holds, both, float32-only or
     real-only. ``sources``: files read, with sha256. ``detail``: what a verdict rests on, case by case.
     """

@@ -1,10 +1,10 @@
 """Building a problem from Python, tensor by tensor.
 
-    b = Builder("knapsack")
-    x = b.binary("x", (4,))
-    b.add("cap", [3, 5, 2, 7] @ x <= 9)
-    b.maximize([4, 6, 3, 8] @ x)
-    problem = b.build()
+b = Builder("knapsack")
+x = b.binary("x", (4,))
+b.add("cap", [3, 5, 2, 7] @ x <= 9)
+b.maximize([4, 6, 3, 8] @ x)
+problem = b.build()
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Builder:
         """-1/+1 variables."""
         return self.variable(Var.of(name, "spin", as_shape(shape), origin=origin))
 
-    def integer(self, name: str, shape: Shape = (), lower: Any = None, upper: Any = None, origin: str = "") -> Expression:
+    def integer(
+        self, name: str, shape: Shape = (), lower: Any = None, upper: Any = None, origin: str = ""
+    ) -> Expression:
         """Whole numbers between bounds (scalars or arrays of the shape); fractional bounds are rounded inward."""
         low, high = bound(lower, np.ceil), bound(upper, np.floor)
         return self.variable(Var.of(name, "int", as_shape(shape), low, high, origin))
@@ -68,9 +70,11 @@ class Builder:
         self._vars[var.name] = var
         return Expression(var.shape, Affine.of_variable(var.name, var.size))
 
-    # -- rows -----------------------------------------------------------------------------------------------------------
+    # -- rows --------------------------------------------------------------------------------------------------------
 
-    def add(self, name: str, row: Constraint, *, reading: str = "simplest", origin: str = "", pattern: str | None = None) -> None:
+    def add(
+        self, name: str, row: Constraint, *, reading: str = "simplest", origin: str = "", pattern: str | None = None
+    ) -> None:
         """Require a comparison of expressions; one row per element of its shape."""
         if isinstance(row, (bool, np.bool_)):
             raise InputError(f"row {name!r} compares plain numbers: it is always {bool(row)}")
@@ -91,15 +95,15 @@ class Builder:
             )
         else:
             rhs = 0.0 - affine.offset
-            self._rows.append(
-                Lin(name, affine.parts, row.sense, rhs, reading, guard, pattern=pattern, origin=origin)
-            )
+            self._rows.append(Lin(name, affine.parts, row.sense, rhs, reading, guard, pattern=pattern, origin=origin))
 
     def add_soft(self, name: str, row: Constraint, cost: Any, **options: Any) -> Expression:
         """A row that may be broken at a cost per broken row. Returns the binaries that say which rows are broken."""
         costs = np.broadcast_to(np.asarray(cost, dtype=np.float64), row.expression.shape)
         if not (np.isfinite(costs).all() and (costs >= 0).all()):
-            raise InputError(f"the cost of soft row {name!r} must be finite and not negative", hint="reward by a negated row instead")
+            raise InputError(
+                f"the cost of soft row {name!r} must be finite and not negative", hint="reward by a negated row instead"
+            )
         broken = self.binary(f"{name}.broken", row.expression.shape, origin=f"soft:{name}")
         self.add(name, row.when(broken, 0), **options)
         self._soft.append((broken * costs).sum() if broken.shape else broken * costs)
@@ -131,7 +135,7 @@ class Builder:
         """Something a reader had to round."""
         self._notes.append(note)
 
-    # -- objective ------------------------------------------------------------------------------------------------------
+    # -- objective ---------------------------------------------------------------------------------------------------
 
     def minimize(self, objective: Any) -> None:
         self._set_objective(objective, False)
@@ -168,7 +172,7 @@ class Builder:
         verify(problem)
         return problem
 
-    # -- help -------------------------------------------------------------------------------------------------------------
+    # -- help --------------------------------------------------------------------------------------------------------
 
     def _claim(self, name: str) -> None:
         if name == "objective" or name in self._vars or any(row.name == name for row in self._rows):

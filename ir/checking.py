@@ -101,7 +101,12 @@ def wrong_numbers(problem: Problem, answer: Answer, value: float) -> list[str]:
         found.append(f"lower = {answer.lower!r} is above the witness's value {value!r}")
     if answer.upper is not None and not problem.source.maximize and answer.upper < value - slack:
         found.append(f"upper = {answer.upper!r} is below the witness's value {value!r}")
-    if answer.upper is not None and answer.upper < value - slack or answer.lower is not None and answer.lower > value + slack:
+    if (
+        (answer.upper is not None
+        and answer.upper < value - slack)
+        or (answer.lower is not None
+        and answer.lower > value + slack)
+    ):
         found.append(f"the witness's value {value!r} lies outside lower..upper")
     return list(dict.fromkeys(found))
 
@@ -118,6 +123,8 @@ def witness_values(problem: Problem, witness: Any) -> dict[str, FloatArray]:
         except (TypeError, ValueError):
             raise InputError(f"the witness's {name} holds something that is no number") from None
         if array.shape != var.shape or not np.isfinite(array).all():
-            raise InputError(f"the witness's {name} has shape {array.shape}, the problem's {var.shape}, or is not finite")
+            raise InputError(
+                f"the witness's {name} has shape {array.shape}, the problem's {var.shape}, or is not finite"
+            )
         values[name] = array.reshape(1, -1)
     return values

@@ -29,7 +29,8 @@ REAL_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One line per sample, in the solver's order. ``values``: source variables [B, n]; ``energy`` as reported or None."""
+    """One line per sample, in the solver's order. ``values``: source variables [B, n]; ``energy`` as reported or
+    None."""
 
     source: Problem
     values: Values
@@ -64,7 +65,9 @@ class Decoded:
 
     def witness(self, sample: int) -> dict[str, Any]:
         """A sample in the shapes of the source's variables; whole numbers as int."""
-        return {name: shaped(var.domain, var.shape, self.values[name][sample]) for name, var in self.source.vars.items()}
+        return {
+            name: shaped(var.domain, var.shape, self.values[name][sample]) for name, var in self.source.vars.items()
+        }
 
     def __len__(self) -> int:
         return len(self.occurrences)
@@ -107,7 +110,11 @@ class Solved:
 def answer(decoded: Decoded, guarantee: Guarantee, ledger: Ledger, solved: Solved) -> Answer:
     """The best sample as a witness, and what may be claimed of the optimum."""
     source = decoded.source
-    claimed = None if solved.claimed_bound is None or solved.complete else float(source.source.value(np.array(solved.claimed_bound)))
+    claimed = (
+        None
+        if solved.claimed_bound is None or solved.complete
+        else float(source.source.value(np.array(solved.claimed_bound)))
+    )
     base = Answer(
         "unknown", claimed_bound=claimed, guarantee=guarantee, ledger=ledger, solver=solved.solver,
         seed=solved.seed, time_limited=solved.time_limited, timings=dict(solved.timings),

@@ -1,6 +1,7 @@
 """Polynomials with rational coefficients: what an expression means where float64 arithmetic on its numbers would round.
 
-``0.1 x + 0.2 x <= 0.3`` means 3/10 x <= 3/10, but 0.1 + 0.2 is a float that reads as another rational. Expressions keep how
+``0.1 x + 0.2 x <= 0.3`` means 3/10 x <= 3/10, but 0.1 + 0.2 is a float that reads as another rational. Expressions
+keep how
 they were made, and rows are added up here, in fractions, whenever a sum or product of their numbers may have rounded.
 """
 

@@ -54,7 +54,7 @@ class Expression:
         cell[()] = self
         return cell
 
-    # -- shape ----------------------------------------------------------------------------------------------------------
+    # -- shape -------------------------------------------------------------------------------------------------------
 
     @property
     def size(self) -> int:
@@ -76,7 +76,11 @@ class Expression:
         """Elements by flat index; the result has the index's shape."""
         flat = np.asarray(index, dtype=np.int64).ravel()
         terms = tuple(pick_rows(term, flat) for term in self.terms)
-        exact = None if self.exact is None else lambda reading: self.exactly(reading).combined(selection(flat, self.size), reading)
+        exact = (
+            None
+            if self.exact is None
+            else lambda reading: self.exactly(reading).combined(selection(flat, self.size), reading)
+        )
         return Expression(np.shape(index), self.affine.rows(flat), terms, exact)
 
     def __getitem__(self, key: Any) -> Expression:
@@ -89,7 +93,7 @@ class Expression:
         return Expression(np.empty(self.shape, np.bool_).reshape(*shape).shape, self.affine, self.terms, self.exact)
 
     @property
-    def T(self) -> Expression:  # noqa: N802 - numpy's name
+    def T(self) -> Expression:
         return self.pick(np.arange(self.size).reshape(self.shape).T)
 
     def broadcast(self, shape: tuple[int, ...]) -> Expression:
@@ -97,7 +101,7 @@ class Expression:
             return self
         return self.pick(np.broadcast_to(np.arange(self.size).reshape(self.shape), shape))
 
-    # -- sums and multiples -----------------------------------------------------------------------------------------------
+    # -- sums and multiples ------------------------------------------------------------------------------------------
 
     def __add__(self, other: Expression | Number) -> Expression:
         other = lift(other)
@@ -127,7 +131,9 @@ class Expression:
         left = self.broadcast(shape)
         scale: FloatArray | float = float(factor) if factor.ndim == 0 else np.broadcast_to(factor, shape).ravel()
         exact: Exactly | None = None
-        if left.exact or not (left.plain or (np.abs(factor) == 1).all() or (left.whole and whole_numbers(factor, 2.0**12))):
+        if left.exact or not (
+            left.plain or (np.abs(factor) == 1).all() or (left.whole and whole_numbers(factor, 2.0**12))
+        ):
             factors = np.broadcast_to(factor, shape).ravel()
             exact = lambda reading: left.exactly(reading).scaled(fractions(factors, reading))  # noqa: E731
         terms = tuple(scale_term(term, scale) for term in left.terms)
@@ -186,7 +192,7 @@ class Expression:
             exact = lambda reading: self.exactly(reading).combined(operator.to_csr(), reading)  # noqa: E731
         return Expression(shape, Affine(offset, parts), terms, exact)
 
-    # -- exactness --------------------------------------------------------------------------------------------------------
+    # -- exactness ---------------------------------------------------------------------------------------------------
 
     def exactly(self, reading: str) -> ExactTerms:
         """The polynomials with rational coefficients, as the numbers they were made from mean them."""
@@ -204,7 +210,7 @@ class Expression:
         numbers = whole_numbers(self.affine.offset) and all(map(whole, self.affine.parts.values()))
         return numbers and all(whole_numbers(term.monomials().coefficient) for term in self.terms)  # type: ignore[attr-defined]
 
-    # -- rows -------------------------------------------------------------------------------------------------------------
+    # -- rows --------------------------------------------------------------------------------------------------------
 
     def __le__(self, other: Expression | Number) -> Constraint:
         return Constraint(self - other, "<=")
@@ -235,7 +241,9 @@ class Constraint:
         return Constraint(self.expression, self.sense, (binary, value))
 
     def __bool__(self) -> bool:
-        raise InputError("chained comparisons lose a row", hint="write two rows: b.add('low', 0 <= x); b.add('high', x <= 9)")
+        raise InputError(
+            "chained comparisons lose a row", hint="write two rows: b.add('low', 0 <= x); b.add('high', x <= 9)"
+        )
 
 
 def as_numbers(value: Any) -> FloatArray:
@@ -245,7 +253,9 @@ def as_numbers(value: Any) -> FloatArray:
     except (TypeError, ValueError):
         raise InputError(f"not numbers: {value!r}") from None
     if not np.isfinite(array).all():
-        raise InputError("a coefficient is NaN or infinite", code="not-finite", hint="clean the data before building the model")
+        raise InputError(
+            "a coefficient is NaN or infinite", code="not-finite", hint="clean the data before building the model"
+        )
     return array
 
 

@@ -82,5 +82,3 @@ class Event:
     text: str
     done: float = 0.0
     total: float | None = None
-
-

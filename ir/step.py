@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .guarantee import Guarantee
@@ -16,8 +16,8 @@ class Step:
     """The new problem, how to get back, what is promised, what was lost or noted."""
 
     problem: Problem
-    lift: Lift = Lift()
-    guarantee: Guarantee = Guarantee()
+    lift: Lift = field(default_factory=Lift)
+    guarantee: Guarantee = field(default_factory=Guarantee)
     ledger: Ledger = ()
 
 

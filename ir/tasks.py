@@ -23,7 +23,8 @@ class Prove:
     """Show that no point of ``problem`` (a network on a box) lies in the unsafe set.
 
     ``unsafe`` is a disjunction: each entry is a vector of affine forms over blocks of the problem (a ``constraint``
-    polynomial of degree 1), all of which must hold, ``>= 0``, for that case to be unsafe. ``strict[i][r]`` says that row
+    polynomial of degree 1), all of which must hold, ``>= 0``, for that case to be unsafe. ``strict[i][r]`` says that
+    row
     r of case i needs ``> 0``. ``claim`` is the property in the user's words. ``inputs`` and ``outputs`` name the blocks
     that the network reads and writes, ``network`` the file it came from.
     """

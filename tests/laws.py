@@ -1,7 +1,7 @@
 """The laws that every pass must keep, checked by enumeration on random small problems.
 
-``sweep(text, count, seed)`` runs one pass (with options) on ``count`` problems of its kind and raises AssertionError at the
-first that breaks a law:
+``sweep(text, count, seed)`` runs one pass (with options) on ``count`` problems of its kind and raises AssertionError
+at the first that breaks a law:
 
 * where ``down`` says a point is representable, ``up(down(x)) == x``;
 * there the objective is the same (within the guarantee's error), and so are violations, as ``feasible`` says;
@@ -47,7 +47,7 @@ def points(problem: Problem) -> dict[str, np.ndarray] | None:
     return problem.unstack(table)
 
 
-# -- problems ---------------------------------------------------------------------------------------------------------------
+# -- problems --------------------------------------------------------------------------------------------------------
 
 
 def quadratic(rng: Rng, domain: str = "bin", count: int = 5, high: int = 3) -> tuple[Builder, object]:
@@ -115,7 +115,14 @@ def products(rng: Rng) -> Problem:
     z, t = b.binary("z", (2,)), b.binary("t", (1,))
     pick = [np.sort(rng.choice(4, 2, replace=False)) for _ in range(3)]
     b.define(Fn("and", "z", Product(), tuple(Arg("x", np.array([pick[0][i], pick[1][i]])) for i in range(2))))
-    b.define(Fn("all", "t", Product(), tuple(Arg("x", np.array([i])) for i in rng.choice(4, int(rng.integers(2, 5)), replace=False))))
+    b.define(
+        Fn(
+            "all",
+            "t",
+            Product(),
+            tuple(Arg("x", np.array([i])) for i in rng.choice(4, int(rng.integers(2, 5)), replace=False)),
+        )
+    )
     b.add("cap", x.sum() + 2 * z[0] <= 4, reading="dyadic")
     c = rng.integers(-6, 7, 7).astype(float)
     b.minimize(c[:4] @ x + c[4:6] @ z + c[6] * t[0])
@@ -141,7 +148,12 @@ def reals(rng: Rng) -> Problem:
     b = Builder("law")
     x = b.real("x", (2,), rng.integers(-4, 0, 2) / 2, rng.integers(1, 5, 2) / 2)
     y = b.binary("y", (2,))
-    b.minimize(x @ np.triu(rng.integers(-3, 4, (2, 2))).astype(float) @ x + rng.integers(-3, 4, 2).astype(float) @ x + y[0] * 2 - y[1])
+    b.minimize(
+        x @ np.triu(rng.integers(-3, 4, (2, 2))).astype(float) @ x
+        + rng.integers(-3, 4, 2).astype(float) @ x
+        + y[0] * 2
+        - y[1]
+    )
     return b.build()
 
 

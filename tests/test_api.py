@@ -99,7 +99,9 @@ def test_decode_table() -> None:
     compiled = isinglass.compile(knapsack(), "bqm")
     assert isinstance(compiled.bqm, dimod.BinaryQuadraticModel)
     rng = np.random.default_rng(0)
-    samples = dimod.SampleSet.from_samples_bqm((rng.integers(0, 2, (40, compiled.bqm.num_variables)), list(compiled.bqm.variables)), compiled.bqm)
+    samples = dimod.SampleSet.from_samples_bqm(
+        (rng.integers(0, 2, (40, compiled.bqm.num_variables)), list(compiled.bqm.variables)), compiled.bqm
+    )
     table = compiled.decode(samples)
     x = table.values["x"]
     np.testing.assert_array_equal(table.objective, x @ [8, 11, 6, 4])
@@ -111,7 +113,8 @@ def test_decode_table() -> None:
 
 def test_explain_names_everything() -> None:
     text = isinglass.explain(knapsack())
-    for words in ("decision", "slack of cap", "couplers", "guarantee: feasible set grows, optimum kept", "from penalize",
+    for words in ("decision", "slack of cap", "couplers", "guarantee: feasible set grows, optimum kept",
+                  "from penalize",
                   "proof: packing", "dynamic range", "objective unit", "from counts alone"):  # fmt: skip
         assert words in text, words
 

@@ -1,4 +1,5 @@
-"""Golden texts: ``tests/golden/<pass>/<case>.igir`` holds ``// pipeline``, the input, a rule of dashes, the expected output.
+"""Golden texts: ``tests/golden/<pass>/<case>.igir`` holds ``// pipeline``, the input, a rule of dashes, the expected
+output.
 
 A file that ends at its rule (or ``--update-golden``) is filled in from what the pipeline gives; read the diff.
 """

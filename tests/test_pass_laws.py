@@ -1,4 +1,5 @@
-"""Every pass keeps the laws of guarantee and lift, on 50 random problems each (``benchmarks/soundness.py`` runs 1,000)."""
+"""Every pass keeps the laws of guarantee and lift, on 50 random problems each (``benchmarks/soundness.py`` runs
+1,000)."""
 
 from __future__ import annotations
 

@@ -25,4 +25,8 @@ class DomainWall(Encoding):
         entries = (np.repeat([1.0, -1.0], len(later)), (np.tile(row, 2), np.concatenate([later, later - 1])))
         rows = sparse.csr_array(sparse.coo_array(entries, shape=(len(later), len(owner))))
         bits = Bits(owner, np.ones(len(owner)))
-        return bits if not len(later) else Bits(owner, bits.weight, "greedy", rows, np.zeros(len(later)), "<=", "domain-wall")
+        return (
+            bits
+            if not len(later)
+            else Bits(owner, bits.weight, "greedy", rows, np.zeros(len(later)), "<=", "domain-wall")
+        )

@@ -31,8 +31,8 @@ from ..substitute import substitute
 class EncodeIntegers:
     """``code``: a file in ``compiler/encodings/``; ``limit``: greatest bit weight (code ``bounded``).
 
-    ``which``: ``all`` integers, ``products`` (those in polynomial rows of degree two and more), ``terms`` (those and the
-    ones in such terms of the objective), or ``only`` the block of that name.
+    ``which``: ``all`` integers, ``products`` (those in polynomial rows of degree two and more), ``terms`` (those and
+    the ones in such terms of the objective), or ``only`` the block of that name.
     """
 
     code: str = "log"
@@ -92,11 +92,14 @@ def check_range(var: Var) -> np.ndarray:
     if len(infinite):
         label = var.labels()[infinite[0]]
         raise InputError(
-            f"{label} has an infinite bound ({var.lower[infinite[0]]} .. {var.upper[infinite[0]]}): bits need a finite range"
+            f"{label} has an infinite bound ({var.lower[infinite[0]]} .. {var.upper[infinite[0]]}): "
+            "bits need a finite range"
             + (f" (and {len(infinite) - 1} more)" if len(infinite) > 1 else ""),
             code="infinite-bound", hint="give it bounds, or rows from which tighten-bounds finds them",
         )  # fmt: skip
     ranges = var.upper - var.lower
     if (ranges >= 2.0**53).any():
-        raise Refused(f"{var.labels()[int(ranges.argmax())]} ranges over 2^53 values or more", hint="tighten its bounds")
+        raise Refused(
+            f"{var.labels()[int(ranges.argmax())]} ranges over 2^53 values or more", hint="tighten its bounds"
+        )
     return ranges

@@ -58,7 +58,9 @@ class GridReals:
             by = Affine(np.zeros(var.size), {var.name: Code(np.arange(var.size), step, var.size)})
             problem = substitute(integer_like(problem, var.name), var.name, by, [block])
             records.append(AffineRecord(var.name, var.name, step, np.zeros(var.size)))
-            notes.append(Note("grid-reals", "restricted to a lattice", var.name, var.size, float(step.max()), "step", True))
+            notes.append(
+                Note("grid-reals", "restricted to a lattice", var.name, var.size, float(step.max()), "step", True)
+            )
             guarantee = Guarantee("shrinks", "bounded", error)
         return Step(problem, Lift(tuple(records)), guarantee, tuple(notes))
 

@@ -1,7 +1,7 @@
 """Rows with integer coefficients and an integer right-hand side.
 
-rewrites: every row, linear or polynomial, under its reading (simplest rational, decimal, dyadic), into an integer row with the same
-feasible set where that can be proved; otherwise outward (the set grows) or inward (it shrinks), refuses,
+rewrites: every row, linear or polynomial, under its reading (simplest rational, decimal, dyadic), into an integer row
+with the same feasible set where that can be proved; otherwise outward (the set grows) or inward (it shrinks), refuses,
   or keeps the block as it is (for MILP solvers, which take floats)
 needs: finite bounds only where a row can't be scaled exactly
 adds: nothing; rows that are always true are dropped
@@ -37,7 +37,8 @@ GUARANTEES = {
 
 @dataclass(frozen=True)
 class NormalizeRows:
-    """``mode``: for a row that no integer row equals: ``exact`` refuses, ``outward`` and ``inward`` round, ``keep`` keeps.
+    """``mode``: for a row that no integer row equals: ``exact`` refuses, ``outward`` and ``inward`` round, ``keep``
+    keeps.
 
     ``largest``: greatest coefficient of an integer row (smaller ones need fewer slack bits, and more rounding).
     """
@@ -153,7 +154,11 @@ def refusals(block: Lin | Poly, rows: NormalizedRows) -> list[Diagnostic]:
     labels = block.labels()
     hint = "round it outward or inward with normalize-rows{mode=outward}, or write its numbers with fewer digits"
     return [
-        Diagnostic("inexact-row", f"{block.origin + ': ' if block.origin else ''}row {labels[i]}: {rows.reasons[int(i)]}", hint=hint)
+        Diagnostic(
+            "inexact-row",
+            f"{block.origin + ': ' if block.origin else ''}row {labels[i]}: {rows.reasons[int(i)]}",
+            hint=hint,
+        )
         for i in found[:10]
     ]
 
@@ -167,6 +172,7 @@ def noted(block: Lin | Poly, rows: NormalizedRows) -> list[Note]:
             loss = kind in ("outward", "inward")
             amount = float(rows.error[hit].max()) if loss else 0.0
             words = {"equivalent": "integer row proved equivalent", "always": "row always true, dropped"}
-            notes.append(Note("normalize-rows", words.get(kind, f"row rounded {kind}"), block.name, int(hit.sum()), amount,
-                              "of the row's units" if loss else "", loss))  # fmt: skip
+            text = words.get(kind, f"row rounded {kind}")
+            unit = "of the row's units" if loss else ""
+            notes.append(Note("normalize-rows", text, block.name, int(hit.sum()), amount, unit, loss))
     return notes

@@ -2,7 +2,8 @@
 
 rewrites: integer rows over bounded integers and binaries, and products of two binaries
   ``a.x == b``  ->  (a.x - b)^2
-  ``a.x <= b``  ->  (a.x - b + 2s + 1/2)^2 - 1/4, s in 0..floor((b - least)/2): half-step slack, 0 at every feasible level
+  ``a.x <= b``  ->  (a.x - b + 2s + 1/2)^2 - 1/4, s in 0..floor((b - least)/2): half-step slack, 0 at every feasible
+  level
                    and v^2 + v at violation v; no slack variable where b - least <= 1 (at-most-one, x <= y, covers)
                    ``slack=unit``: (a.x - b + s)^2, s in 0..b - least
   ``z = x y``   ->  xy - 2xz - 2yz + 3z
@@ -21,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...ir.affine import Affine
-from ...ir.blocks import Block, Fn, Lin, Penalty, Poly, Var
+from ...ir.blocks import Block, Fn, Lin, Poly, Var
 from ...ir.definition import Quotient
 from ...ir.errors import Infeasible, Refused, UsageError
 from ...ir.functions.product import Product
@@ -49,7 +50,8 @@ class Penalize:
     """``slack``: half-step or unit. ``weight``: one stated weight for all rows instead of proofs (0: prove).
 
     ``rules``: weight rules to try, joined by ``+`` (``auto``: all). ``incumbent``: a known feasible point over the
-    problem's layout [n]; ``multipliers``: one per row [m] (any numbers; they can only improve a proof). ``implied``: the
+    problem's layout [n]; ``multipliers``: one per row [m] (any numbers; they can only improve a proof). ``implied``:
+    the
     lower ends of ranged rows cut no optimum (``tighten-activity``), so that weights may be proved without them: the
     energy with shortened slacks is nowhere below the one with full slacks, and equal at the optimum that is kept.
     """
@@ -84,8 +86,12 @@ class Penalize:
             if row.polynomial.size:
                 made.append(replace(row.polynomial, penalty=penalty))
         kept = [block for block in problem.blocks if not isinstance(block, (Lin, Fn))]
-        guarantee = Guarantee("grows", "kept", infeasible_above=proof.above) if proof.proved else Guarantee("any", "any")
-        return Step(problem.with_blocks([*kept, *made]), Lift(tuple(records)), guarantee, dropped(rows) + proof.notes + rounded)
+        guarantee = (
+            Guarantee("grows", "kept", infeasible_above=proof.above) if proof.proved else Guarantee("any", "any")
+        )
+        return Step(
+            problem.with_blocks([*kept, *made]), Lift(tuple(records)), guarantee, dropped(rows) + proof.notes + rounded
+        )
 
 
 def check(problem: Problem) -> None:
@@ -129,7 +135,8 @@ def equality_rows(lin: Lin, matrix: object, low: FloatArray, high: FloatArray) -
     if len(wrong):
         i = int(wrong[0])
         raise Infeasible(
-            f"row {lin.labels()[i]} can't hold: its left side is between {low[i]:g} and {high[i]:g}, its right side {lin.rhs[i]:g}",
+            f"row {lin.labels()[i]} can't hold: its left side is between {low[i]:g} and {high[i]:g}, "
+            f"its right side {lin.rhs[i]:g}",
             row=lin.labels()[i],
         )  # fmt: skip
     keep = np.flatnonzero(low < high)
@@ -138,7 +145,9 @@ def equality_rows(lin: Lin, matrix: object, low: FloatArray, high: FloatArray) -
     return Proposal(lin.name, keep, poly, matrix, lin.rhs, True, np.full(lin.size, -np.inf), 1.0, 1.0, 0.0)
 
 
-def inequality_rows(problem: Problem, lin: Lin, matrix: object, low: FloatArray, high: FloatArray, slack: str) -> Proposal:
+def inequality_rows(
+    problem: Problem, lin: Lin, matrix: object, low: FloatArray, high: FloatArray, slack: str
+) -> Proposal:
     wrong = np.flatnonzero(low > lin.rhs)
     if len(wrong):
         i = int(wrong[0])

@@ -1,0 +1,90 @@
+"""``isinglass check``: a saved answer against its source files, read again. Part of the facade.
+
+Nothing that found the answer is trusted or used: the readers, the IR's evaluation, the certificate checkers, and for
+networks the reference runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .ir.answers import Answer
+from .ir.checking import Verdict, check_optimize, rejected
+from .ir.errors import InputError
+from .ir.tasks import Optimize, Prove
+
+
+def check(path: str | Path) -> Verdict:
+    """Re-check an answer that ``run --json`` or ``decode --json`` wrote. Raises :class:`InputError` for an unreadable
+    file."""
+    from .backends.files import read_text
+    from .frontends.files import read
+
+    answer = Answer.from_json(read_text(path), str(path))
+    wrong = changed_sources(answer.sources)
+    if wrong:
+        return rejected(*wrong)
+    if "bundle" in answer.options:
+        from .export import load
+
+        return check_optimize(load(str(answer.options["bundle"])).stored.source, answer)
+    if "file" not in answer.options:
+        raise InputError(f"{path}: the answer does not say which file it answers", hint="answers of `isinglass run` do")
+    task = read(str(answer.options["file"]), answer.options.get("defines", {}))
+    if isinstance(task, Optimize):
+        return check_optimize(task.problem, answer)
+    if isinstance(task, Prove):
+        return check_prove(task, answer)
+    return rejected(f"a {type(task).__name__.lower()} goal has no such answer")
+
+
+def changed_sources(sources: Mapping[str, str]) -> list[str]:
+    """Source files that are not those the answer was given for."""
+    from .backends.files import read_bytes, sha256
+
+    found = []
+    for name, digest in sources.items():
+        try:
+            now = sha256(read_bytes(name))
+        except InputError as error:
+            found.append(str(error.diagnostics[0].message))
+            continue
+        if now != digest:
+            found.append(f"{name} is not the file that was answered")
+    return found
+
+
+def check_prove(task: Prove, answer: Answer) -> Verdict:
+    """A verdict on a network: a counterexample is run again, in onnxruntime and in exact rationals."""
+    if answer.status == "sat":
+        return check_counterexample(task, answer)
+    if answer.status == "unsat":
+        words = "rests on the solver's word" if answer.basis == "solver-word" else "has no certificate to check"
+        return Verdict("solver-word", (f"unsat {words}",))
+    if answer.status in ("unknown", "timeout"):
+        return Verdict("witness-only", (f"status {answer.status} claims nothing that could be checked",))
+    return rejected(f"status {answer.status} answers no question about a network")
+
+
+def check_counterexample(task: Prove, answer: Answer) -> Verdict:
+    """Whether the witness lies in the box and is unsafe, in the arithmetic that the answer claims."""
+    from .backends.network_runner import NetworkRunner
+    from .ir.counterexample import unsafe_arithmetic
+
+    given = (answer.witness or {}).get(task.inputs)
+    var = task.problem.var(task.inputs)
+    try:
+        x = np.asarray(given, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        return rejected(f"the witness holds no numbers for {task.inputs}")
+    if x.shape != (var.size,) or not np.isfinite(x).all():
+        return rejected(f"the witness's {task.inputs} has {x.size} numbers, the network reads {var.size}")
+    found = unsafe_arithmetic(task, x, NetworkRunner(task.network))
+    if found is None:
+        return rejected("the witness is no counterexample")
+    if answer.arithmetic not in (found, None) and found != "both":
+        return rejected(f"the witness is unsafe in {found} arithmetic, the answer says {answer.arithmetic}")
+    return Verdict("witness-only", (f"the counterexample was run again and is unsafe ({found} arithmetic)",))

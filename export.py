@@ -1,0 +1,181 @@
+"""Bundles: a compilation written to a directory, decoded and reweighed in other processes. Part of the facade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .ir.answers import Answer
+from .ir.errors import InputError, UsageError
+from .ir.protocols import Event, Limits
+
+if TYPE_CHECKING:
+    from .api import Compiled
+    from .backends.bundle import Bundle as Stored
+    from .ir.decoding import Decoded
+
+Progress = Callable[[Event], None]
+
+
+def save(compiled: Compiled, directory: str | Path, sources: Mapping[str, str] | None = None) -> Path:
+    """Write ``<problem's name><suffix>`` and everything needed to come back."""
+    from .backends.bundle import save_bundle
+    from .compiler.report import guarantee_lines
+
+    file = f"{file_name(compiled.source.name)}{compiled.target.suffix}"
+    extra = {
+        "options": {key: str(value) for key, value in compiled.options.items()},
+        "sources": dict(sources or {}),
+        "guarantee": list(guarantee_lines(compiled.trace)),
+    }
+    return save_bundle(
+        directory, compiled.source, compiled.problem, compiled.lift, compiled.guarantee, compiled.ledger,
+        compiled.trace.text, {file: lambda path: compiled.target.write(compiled.problem, path)}, extra, compiled.key,
+    )  # fmt: skip
+
+
+def file_name(name: str) -> str:
+    """A problem's name with what a file system may not like replaced."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "problem"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A bundle read back."""
+
+    stored: Stored
+
+    def decode(self, samples: Any) -> Decoded:
+        """Samples (a file's path, a dimod SampleSet, 0/1 rows) decoded and evaluated on the source."""
+        from .backends.sample_files import from_table
+        from .ir.decoding import decode
+
+        if isinstance(samples, (str, Path)):
+            found = self.stored.read_samples(samples)
+        else:
+            found = from_table(self.stored.compiled, samples)
+        return decode(self.stored.source, self.stored.lift, found)
+
+    def answer(self, samples: Any, solver: str = "") -> Answer:
+        """The best sample as an answer. Samples from outside prove nothing beyond their witness."""
+        from .ir.decoding import Decoded, Solved, answer
+
+        decoded = samples if isinstance(samples, Decoded) else self.decode(samples)
+        found = answer(decoded, self.stored.guarantee, self.stored.ledger, Solved(solver))
+        return found.with_fields(options={"bundle": str(self.stored.directory)})
+
+    def explain(self) -> str:
+        """Sizes, guarantee, weights and their proofs, dynamic range, hardware fit, ledger."""
+        from .backends.explain import form_lines
+        from .compiler.report import counts, penalty_lines
+
+        stored = self.stored
+        lines = [
+            f"{stored.source.name}: {stored.source.size} source variables -> {stored.compiled.size} for {stored.target}"
+        ]
+        lines += [f"  {count:>8,} {origin}" for origin, count in counts(stored.compiled).items()]
+        lines += stored.extra.get("guarantee", [f"guarantee: {stored.guarantee}"])
+        lines += penalty_lines(stored.compiled)
+        lines += form_lines(stored.compiled)
+        lines += ["ledger:", *(f"  {note}" for note in stored.ledger)] if stored.ledger else []
+        return "\n".join(lines)
+
+
+def load(directory: str | Path) -> Bundle:
+    """A bundle that ``save`` wrote. Raises :class:`InputError` when it is damaged."""
+    from .backends.bundle import load_bundle
+
+    return Bundle(load_bundle(directory))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What ``tune`` should do; exactly one of ``scale``, ``settings`` (row block -> weight) and ``feasible``."""
+
+    scale: float | None = None
+    settings: Mapping[str, str] | None = None
+    feasible: float | None = None
+    reads: int = 200
+    seed: int = 0
+
+
+def tune(directory: str | Path, output: str | Path, tuning: Tuning, progress: Progress | None = None) -> list[str]:
+    """Reweigh a bundle's penalties and write it to ``output``; returns lines that say what changed."""
+    from .api import Compiled
+    from .backends.target import make_target
+    from .compiler.pipeline import Ran, Trace
+    from .compiler.reweigh import all_proved
+    from .ir.step import Step
+
+    stored = load(directory).stored
+    target, key = make_target(stored.target)
+    # the passes ran elsewhere; their composition stands for them
+    step = Step(stored.compiled, stored.lift, stored.guarantee, stored.ledger)
+    compiled = Compiled(Trace(stored.source, (Ran(stored.pipeline, step, 0.0),)), target, key, stored.extra["options"])
+    if not compiled.problem.penalties:
+        raise InputError(f"{directory}: there are no penalties to reweigh")
+    old = compiled.reweightable.weights
+    new, lines = new_weights(compiled, tuning, progress)
+    changed = compiled.reweighted(new)
+    kept = all_proved(changed.problem)
+    save(changed, output, stored.extra.get("sources"))
+    proof = "the proofs still cover all weights" if kept else "no longer proved: samples from it only witness"
+    return [*lines, f"largest weight {old.max():g} -> {new.max():g}; {proof}", f"written to {output}"]
+
+
+def new_weights(compiled: Compiled, tuning: Tuning, progress: Progress | None) -> tuple[Any, list[str]]:
+    """The weights asked for, and a line on how they were found."""
+    apart = compiled.reweightable
+    asked = [tuning.scale is not None, bool(tuning.settings), tuning.feasible is not None]
+    if sum(asked) != 1:
+        raise UsageError("say how to reweigh: --scale, --set or --feasible (one of them)")
+    if tuning.scale is not None:
+        if not tuning.scale > 0:
+            raise UsageError(f"--scale {tuning.scale} is not positive")
+        return apart.weights * tuning.scale, [f"all weights times {tuning.scale:g}"]
+    if tuning.settings:
+        weights = apart.weights
+        for row, text in tuning.settings.items():
+            weights = apart.with_block(row if row in apart.blocks else f"{row}.penalty", positive(row, text), weights)
+        return weights, [f"{row}: weight {text}" for row, text in tuning.settings.items()]
+    return searched(compiled, tuning, progress)
+
+
+def positive(row: str, text: str) -> float:
+    """A weight from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"--set {row}={text}: a weight is a positive number")
+    return value
+
+
+def searched(compiled: Compiled, tuning: Tuning, progress: Progress | None) -> tuple[Any, list[str]]:
+    """The least common scale at which enough pilot reads of simulated annealing are feasible on the source."""
+    from .backends.solvers.neal import Neal
+    from .compiler.drivers.tune_weights import Tuned, tune_weights
+
+    wanted = tuning.feasible or 0.0
+    if not 0 < wanted <= 1:
+        raise UsageError(f"--feasible {tuning.feasible}: a share lies between 0 and 1")
+    limits = Limits(seed=tuning.seed, reads=tuning.reads)
+
+    def share_of(weights: Any) -> float:
+        trial = compiled.reweighted(weights)
+        decoded = trial.decode(Neal().solve(trial.problem, limits))
+        times = decoded.occurrences
+        return float(times[decoded.feasible].sum() / times.sum())
+
+    found = Tuned(1.0, 0.0, 0)
+    for event in tune_weights(compiled.reweightable.weights, share_of, wanted):
+        if isinstance(event, Tuned):
+            found = event
+        elif progress:
+            progress(event)
+    reached = "" if found.share >= wanted else f"; {100 * wanted:.0f} % was not reached"
+    line = f"scale {found.scale:.4g}: {100 * found.share:.0f} % of pilot reads feasible, {found.tries} tries{reached}"
+    return compiled.reweightable.weights * found.scale, [line]
