@@ -126,8 +126,11 @@ class Reweightable:
 
     @cached_property
     def names(self) -> list[str]:
-        """One name per weight."""
-        return [f"{name}[{i}]" for name, columns in self.blocks.items() for i in range(len(columns))]
+        """One name per weight, as ``Poly.labels``."""
+        found = []
+        for name, columns in self.blocks.items():
+            found += [name] if len(columns) == 1 else [f"{name}[{i}]" for i in range(len(columns))]
+        return found
 
 
 def _shifted(entries: Entries, start: int) -> Entries:
@@ -156,7 +159,9 @@ def _term_entries(term: Term, problem: Problem, limit: int) -> list[Entries]:
         return [(column, np.full(len(row), -1, np.int64), row, np.asarray(coo.data))]
     if isinstance(term, Square):
         matrix = global_rows(term.inner, problem.starts, problem.size)
-        matrix.sum_duplicates()
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()  # its arrays may be the operator's own
+            matrix.sum_duplicates()
         offset = term.inner.offset
         return [_constant(offset**2), _square_singles(matrix, offset), square_pairs(matrix, limit)]
     monomials = term if isinstance(term, Monomials) else term.monomials()

@@ -79,7 +79,7 @@ def to_dimod(form: QuadraticForm, labels: Sequence[str] | None = None) -> dimod.
 
 def from_dimod(bqm: dimod.BinaryQuadraticModel, name: str = "bqm") -> Problem:
     """A dimod object as a problem: blocks regrouped from labels such as ``x[0,1]`` where they form whole tensors."""
-    vectors: Any = bqm.to_numpy_vectors(return_labels=True)
+    vectors: Any = bqm.to_numpy_vectors(sort_labels=False, return_labels=True)
     row, column = (
         np.asarray(index, dtype=np.int64) for index in (vectors.quadratic.row_indices, vectors.quadratic.col_indices)
     )
