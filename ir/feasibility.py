@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .activity import UNIT, WHOLE, Activity, Points, linear_activity, polynomial_activity
+from .activity import UNIT, Activity, Points, linear_activity, polynomial_activity
 from .affine import batch_of
 from .band import Sides, decide
 from .blocks import Guard, Lin, Poly
@@ -38,8 +38,8 @@ def side_state(activity: Activity, side: FloatArray, tolerance: float) -> tuple[
     """Violation of ``activity <= side`` (0 below the error), and where it can't be compared with the tolerance."""
     finite = np.isfinite(side)
     limit = np.where(finite, side, 0.0)
-    # whole activities compare with a side's float as with its reading: no whole number lies between the two
-    exact = (activity.error == 0) & (np.abs(limit) < WHOLE / 2)
+    # whole activities below 2^53 compare with a side's float as with its reading: no whole number lies between them
+    exact = activity.error == 0
     error = np.where(exact, 0.0, activity.error + 4 * UNIT * np.abs(limit))
     with np.errstate(invalid="ignore", over="ignore"):  # what overflowed is neither held nor broken for sure
         excess = np.where(finite, activity.value - limit, -1.0)

@@ -241,11 +241,30 @@ def test_big_numbers_are_decided_exactly() -> None:
         ([5e-324, 5e-324, 0.0], 5e-324, [0.5, 0.5, 1]),
         ([5e-324, 5e-324, 0.0], 5e-324, [0.5, 0.75, 1]),
         ([1e-200, 1e-200, 0.0], 0.0, [1e-200, 0, 0]),
+        ([2.0**53 - 1, 0.0, 0.0], 2.0**53, [1, 0, 0]),
+        ([1.0, 1.0, -1.0], 0.0, [0.1, 0.2, 0.1 + 0.2]),  # the sum of the floats is no float
     ]
     for coefficients, rhs, point in cases:
         for sense in ("<=", "=="):
             row = Lin("r", {"x": as_operator([coefficients])}, sense, np.array([rhs]), "dyadic")
             agree(Problem("p", (Var.of("x", "real", (3,)), row)), {"x": np.array([point], dtype=np.float64)})
+
+
+def test_points_that_are_not_whole_beside_points_that_are() -> None:
+    row = Lin("r", {"x": as_operator([[0.1, 0.1, -0.1]])}, "==", np.zeros(1), "decimal")
+    points = np.array([[0.1, 0.2, 0.1 + 0.2], [1.0, 2.0, 3.0], [0.5, 0.25, 0.75]])
+    assert agree(Problem("p", (Var.of("x", "real", (3,)), row)), {"x": points}).tolist() == [False, True, True]
+
+
+def test_the_lower_end_of_a_ranged_row_is_exact_too() -> None:
+    operator, most, least = as_operator([[0.1, 0.2]]), np.array([9.0]), np.array([0.3])
+    for reading in ("decimal", "dyadic"):
+        row = Lin("r", {"x": operator}, "<=", most, reading, least=least)
+        assert agree(Problem("p", (Var.of("x", "int", (2,), 0, 9), row)), {"x": np.ones((1, 2))})[0]
+    row = Lin("r", {"x": as_operator([[-0.1, -0.2]])}, "<=", most, "decimal", least=np.array([-0.3]))
+    assert agree(Problem("p", (Var.of("x", "int", (2,), 0, 9), row)), {"x": np.ones((1, 2))})[0]
+    row = Lin("r", {"x": as_operator([[-0.1, -0.2]])}, "<=", most, "dyadic", least=np.array([-0.3]))
+    assert not agree(Problem("p", (Var.of("x", "int", (2,), 0, 9), row)), {"x": np.ones((1, 2))})[0]
 
 
 def test_long_random_rows_are_decided_exactly() -> None:
@@ -285,6 +304,8 @@ def test_tolerance_is_for_rows_with_real_variables_only() -> None:
     assert evaluate(problem, values).feasible.tolist() == [True, False, False, False, False]
     found = evaluate(problem, values, tolerance=1e-6)
     assert found.feasible.tolist() == [True, True, False, False, True]
+    small = Problem("p", (*blocks[:2], Lin("small", {"x": as_operator([[1e-9]])}, "<=", np.zeros(1))))
+    assert evaluate(small, values, tolerance=1e-6).feasible.tolist() == [False] * 5
     assert found.violation["mixed"][1, 0] == pytest.approx(1e-7)
     assert found.violation["r"][4, 0] == 1e-7
 
