@@ -13,8 +13,13 @@ from scipy import sparse
 from isinglass.compiler.drivers._packing import Packing
 from isinglass.compiler.drivers.activity_duals import activity_duals
 from isinglass.compiler.drivers.incumbent import Effort, checked, find_incumbent
+from isinglass.compiler.passes.drop_rows import DropRows
+from isinglass.compiler.passes.encode_products import EncodeProducts
+from isinglass.compiler.passes.guards_to_big_m import GuardsToBigM
+from isinglass.compiler.passes.linearize_constraints import LinearizeConstraints
 from isinglass.compiler.passes.objective_cutoff import ObjectiveCutoff
 from isinglass.compiler.passes.tighten_activity import TightenActivity
+from isinglass.compiler.passes.tighten_bounds import TightenBounds
 from isinglass.compiler.pipeline import Pipeline
 from isinglass.compiler.pipeline_values import Named
 from isinglass.compiler.row_system import RowSystem
@@ -146,6 +151,20 @@ def test_covering_is_packing_turned_round() -> None:
     assert packing.room.tolist() == [7, 8]
     assert packing.steps(np.array([2.5, 4.0])).tolist() == [1, 0]
     assert packing.fill(np.zeros((1, 2)), np.array([0, 1])).tolist() == [[3, 1]]
+
+
+def test_problems_without_rows_or_variables() -> None:
+    x = Var.of("x", "int", (2,), -1, 4)
+    goal = Poly("objective", "objective", (Linear("x", Dense(np.array([[1.0, -2.0]]))),), np.zeros(1))
+    for given, value in ((Problem("free", (x, goal)), -9.0), (Problem("none"), 0.0)):
+        found = find_incumbent(given, sweeps.ScipyLp)
+        assert found is not None
+        assert found.value == value
+        duals = activity_duals(given, value, sweeps.ScipyLp)
+        assert duals.shape == (0, 1)
+        assert TightenActivity(Named("d", duals), value).run(given).problem is given
+    for one in (TightenBounds(), DropRows(), GuardsToBigM(), LinearizeConstraints(), EncodeProducts()):
+        assert one.run(Problem("none")).problem.blocks == ()
 
 
 def test_only_what_the_problem_accepts_counts() -> None:

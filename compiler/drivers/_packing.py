@@ -44,7 +44,10 @@ class Packing:
             return None
         sign = np.where(above, 1.0, -1.0)
         matrix = sparse.csc_array(sparse.diags_array(sign) @ system.matrix)
-        least, most = matrix.min(axis=0).toarray().ravel(), matrix.max(axis=0).toarray().ravel()
+        least, most = np.zeros(len(cost)), np.zeros(len(cost))
+        column = np.repeat(np.arange(len(cost)), np.diff(matrix.indptr))
+        np.minimum.at(least, column, matrix.data)
+        np.maximum.at(most, column, matrix.data)
         way = np.where(most > 0, 1.0, np.where(least < 0, -1.0, np.where(cost < 0, 1.0, -1.0)))
         safe = np.where(way > 0, lower, upper)
         if ((least < 0) & (most > 0)).any() or not (np.isfinite(lower).all() and np.isfinite(upper).all()):
@@ -85,7 +88,7 @@ class Packing:
         for _ in range(sweeps):
             if limits.over:
                 break
-            taken = rng.random((COPIES, len(best))) < (rng.integers(1, 5, COPIES) / len(best))[:, None]
+            taken = rng.random((COPIES, len(best))) * len(best) < rng.integers(1, 5, COPIES)[:, None]
             parts = np.maximum(best - taken * rng.integers(1, 4, taken.shape), 0.0)
             order = np.argsort(-ratio * np.exp(rng.normal(0.0, NOISE, len(best))))
             found = self.fill(parts, order)

@@ -101,7 +101,7 @@ def relaxation(
     system: RowSystem, goal: StackedPoly, lower: FloatArray, upper: FloatArray, open_lp: OpenLp | None, limits: Limits
 ) -> FloatArray | None:
     """An optimum of the LP relaxation [n], where there is a tool, a linear objective, and an optimum in time."""
-    if open_lp is None or goal.quadratic.nnz or len(goal.factors) or limits.over:
+    if open_lp is None or not len(lower) or goal.quadratic.nnz or len(goal.factors) or limits.over:
         return None
     result = open_lp(system.matrix, system.low, system.high, lower, upper, goal.linear).solve(limits.left())
     return result.x if result.status == "optimal" else None
