@@ -15,7 +15,10 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|inf")
 
 
 def make(registry: Registry, text: str) -> tuple[Any, str]:
-    """The rule with its options set, and its key. Raises :class:`UsageError` naming every wrong option at once."""
+    """The rule with its options set, and its text as :func:`show` gives it, which makes the same rule again.
+
+    Raises :class:`UsageError` naming every wrong option at once.
+    """
     found = TEXT.fullmatch(text)
     if found is None:
         raise UsageError(f"{registry.what} {text!r} not understood", hint="write: name or name{option=value,...}")
@@ -30,7 +33,18 @@ def make(registry: Registry, text: str) -> tuple[Any, str]:
         given[name.replace("-", "_")] = value
     if wrong:
         raise UsageError(wrong)
-    return with_options(registry, key, given), key
+    rule = with_options(registry, key, given)
+    return rule, show(key, rule)
+
+
+def show(key: str, rule: Any) -> str:
+    """``key{option=value,...}``; options at their defaults are left out."""
+    shown = []
+    for spec in dataclasses.fields(rule):
+        value = getattr(rule, spec.name)
+        if value != spec.default:
+            shown.append(f"{spec.name.replace('_', '-')}={str(value).lower() if isinstance(value, bool) else value}")
+    return key + (f"{{{','.join(shown)}}}" if shown else "")
 
 
 def with_options(registry: Registry, key: str, options: Mapping[str, Any]) -> Any:

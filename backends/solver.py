@@ -41,7 +41,7 @@ class Solver:
 
 
 def make_solver(solver: Any) -> tuple[Any, str]:
-    """A solver and its name: from ``name``, ``name{option=value}`` or ``cmd:program {input} {output}``, from a solver
+    """A solver and its text: from ``name``, ``name{option=value}`` or ``cmd:program {input} {output}``, from a solver
     itself, or from any object with dimod's ``sample(bqm)``. Raises :class:`UsageError` for anything else."""
     if isinstance(solver, str):
         if solver.startswith(COMMAND):

@@ -60,8 +60,11 @@ class Target:
 
 
 def make_target(text: str) -> tuple[Target, str]:
-    """A target from ``name`` or ``name{option=value}``, and its key. Raises :class:`UsageError` for what is unknown."""
-    found, key = make(TARGETS, text)
+    """A target from ``name`` or ``name{option=value}``, and its text, options included, for a manifest.
+
+    Raises :class:`UsageError` for what is unknown.
+    """
+    found, shown = make(TARGETS, text)
     if not isinstance(found, Target):
-        raise UsageError(f"{key} is no target")
-    return found, key
+        raise UsageError(f"{shown} is no target")
+    return found, shown

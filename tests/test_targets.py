@@ -93,7 +93,7 @@ def test_outsiders_read_equal_energies(text: str, whole: bool, sizes: tuple[int,
     target, key = make_target(text)
     path = tmp_path / f"model{target.suffix}"
     written = target.write(problem, path)
-    assert key == text.partition("{")[0] and not written.ledger
+    assert key == text and not written.ledger
     bqm = outside_bqm(text, path, written.manifest)
     samples = all_samples(problem.size)
     wanted = energies_of(problem, samples)
@@ -377,6 +377,12 @@ def test_wrong_target_texts(text: str, message: str) -> None:
     with pytest.raises(UsageError, match="error") as caught:
         make_target(text)[0].emit(binary_problem(0))
     assert message in str(caught.value)
+
+
+def test_the_text_of_a_target_makes_it_again() -> None:
+    target, text = make_target("ising{ matrix = true, bits=8 }")
+    assert text == "ising{bits=8,matrix=true}" and make_target(text) == (target, text)
+    assert make_target("ising{bits=0}")[1] == "ising"
 
 
 def test_all_wrong_options_are_named_at_once() -> None:
