@@ -74,8 +74,9 @@ def _read_matrix(text: str, path: str | Path) -> Problem:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     comments = "\n".join(line for line in text.splitlines() if line.startswith("#"))
     found = read_triplets(comments, file, "#")
+    width = len(lines[0].split()) if lines else 0
     try:
-        matrix = np.array([line.split() for line in lines], dtype=np.float64).reshape(len(lines), len(lines[0].split()) if lines else 0)
+        matrix = np.array([line.split() for line in lines], dtype=np.float64).reshape(len(lines), width)
     except ValueError as error:
         raise InputError(
             f"{file}: not a matrix of numbers ({error})", hint="was the file cut off or edited?"
