@@ -82,8 +82,8 @@ def prove_weights(
     if options.implied:
         model = model.relaxed()
     kept = np.concatenate([np.zeros(0, np.int64), *(offset + row.keep for offset, row in with_offsets(rows))])
-    multipliers = None if options.multipliers is None else np.asarray(options.multipliers.array)[kept]
-    incumbent = None if options.incumbent is None else np.asarray(options.incumbent.array)
+    multipliers = None if options.multipliers is None else np.asarray(options.multipliers.array, dtype=np.float64)[kept]
+    incumbent = None if options.incumbent is None else np.asarray(options.incumbent.array, dtype=np.float64)
     rules = DEFAULT if options.rules == "auto" else tuple(options.rules.split("+"))
     if incumbent is None and options.rules == "auto":
         rules = tuple(rule for rule in rules if rule != "incumbent")

@@ -15,7 +15,7 @@ from functools import cache
 from time import perf_counter
 from typing import Any
 
-from ..ir.errors import IsinglassError, UsageError, nearest
+from ..ir.errors import Diagnostic, IsinglassError, UsageError, nearest
 from ..ir.guarantee import Guarantee
 from ..ir.ledger import Ledger
 from ..ir.lift.objective import Objective
@@ -86,7 +86,9 @@ class Pipeline:
     @classmethod
     def parse(cls, text: str, arrays: Mapping[str, AnyArray] | None = None) -> Pipeline:
         """From text; raises :class:`UsageError` naming every unknown pass and option at once."""
-        passes, wrong, at = [], [], 0
+        passes: list[Pass] = []
+        wrong: list[Diagnostic] = []
+        at = 0
         while at < len(text.rstrip()):
             found = ITEM.match(text, at)
             if not found:

@@ -11,6 +11,7 @@ from ..ir.blocks import Block, Lin, Poly
 from ..ir.errors import Refused
 from ..ir.exact_terms import ExactTerms, as_floats
 from ..ir.problem import Problem
+from ..ir.sums import sum_by
 from ..ir.terms.monomials import Monomials
 from ..ir.types import BoolArray, FloatArray
 from .exact_sums import exact_monomials
@@ -41,7 +42,7 @@ def monomial_rows(problem: Problem, poly: Poly) -> MonomialRows:
         side = joined.plus_constant(-poly.rhs)
         merged, reading = as_floats(ExactTerms.of(side, reading), reading, poly.name)
         constant = (merged.which >= 0).sum(axis=1) == 0
-        rhs = -np.bincount(merged.row[constant], merged.coefficient[constant], poly.size)
+        rhs = -sum_by(merged.row[constant], merged.coefficient[constant], poly.size)
     else:
         rhs = poly.rhs
     joined = merged.take(~constant)
@@ -53,7 +54,7 @@ def monomial_rows(problem: Problem, poly: Poly) -> MonomialRows:
     discrete = np.array([problem.vars[name].discrete for name in joined.names] + [True])
     entries = (joined.coefficient, (joined.row, column.ravel()))
     matrix = sparse.csr_array(sparse.coo_array(entries, shape=(poly.size, size)))
-    return MonomialRows(matrix, rhs, reading, basis, lower, upper, discrete[basis.which].all(axis=1))
+    return MonomialRows(matrix, rhs, reading, basis, lower, upper, np.asarray(discrete[basis.which].all(axis=1)))
 
 
 def from_rows(poly: Poly, rows: MonomialRows, matrix: sparse.csr_array, rhs: FloatArray) -> Poly:

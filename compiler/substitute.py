@@ -92,7 +92,7 @@ def check_exact(block: Lin, name: str, by: Affine, new: Affine) -> None:
 
 def entries(values: FloatArray) -> FloatArray:
     """The nonzero numbers."""
-    return np.abs(values[values != 0])
+    return np.asarray(np.abs(values[values != 0]))
 
 
 def finest(values: FloatArray) -> float:

@@ -24,6 +24,7 @@ from .lift.objective import Objective
 from .operators.csr import Csr
 from .operators.identity import Identity
 from .problem import Problem
+from .sums import sum_by
 from .term import Term
 from .terms.linear import Linear
 from .terms.monomials import Monomials
@@ -213,7 +214,7 @@ def split_terms(expression: Expression, variables: dict[str, Var]) -> tuple[Affi
             continue
         tidy = term.tidy()
         count = (tidy.which >= 0).sum(axis=1)
-        offset = np.bincount(tidy.row[count == 0], tidy.coefficient[count == 0], tidy.rows)
+        offset = sum_by(tidy.row[count == 0], tidy.coefficient[count == 0], tidy.rows)
         affine = affine.plus(Affine(offset, linear_parts(tidy.take(count == 1), variables)))
         if (count >= 2).any():
             terms.append(tidy.take(count >= 2))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .answers import Answer
+from .blocks import Lin, Poly
 from .evaluate import Evaluation, evaluate
 from .guarantee import Guarantee
 from .ledger import Ledger
@@ -55,7 +56,8 @@ class Decoded:
 
     def violated(self, sample: int) -> dict[str, float]:
         """Rows (by label) that a sample violates, and by how much, in the row's own units."""
-        labels = {block.name: block.labels() for block in (*self.source.lins.values(), *self.source.polys.values())}
+        rows: list[Lin | Poly] = [*self.source.lins.values(), *self.source.polys.values()]
+        labels = {block.name: block.labels() for block in rows}
         labels |= {name: var.labels() for name, var in self.source.vars.items()}
         found = {}
         for name, table in {**self.evaluation.violation, **self.evaluation.residual}.items():

@@ -1,7 +1,7 @@
 """What a user may be told: diagnostics with a place, and the exceptions that carry them.
 
-Every exception that is meant for a user derives from :class:`IsinglassError` and knows its exit code (DESIGN section 8):
-1 error in the input, 2 usage, 3 unknown or timeout, 4 certificate rejected.
+Every exception that is meant for a user derives from :class:`IsinglassError` and knows its exit code (DESIGN section
+8): 1 error in the input, 2 usage, 3 unknown or timeout, 4 certificate rejected.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Refused(IsinglassError):
 class Infeasible(IsinglassError):
     """A row that no point within the bounds satisfies, found without any solver: the problem has no feasible point.
 
-    ``row``: its label. ``least``: a proved lower bound of its activity over the bounds that the other rows imply (of the
+    ``row``: its label. ``least``: a proved lower bound of its activity over the bounds that the other rows imply (of
+    the
     negated activity, where the row's lower side is the one that fails), ``rhs``: the side it would have to stay under;
     both nan where the reason is another one (no integer solves the row).
     """

@@ -19,6 +19,7 @@ from .errors import InputError
 from .exact_terms import ExactTerms, fractions
 from .operator import Operator, as_operator
 from .operators.identity import Identity
+from .sums import sum_by
 from .term import Term
 from .term_algebra import adding, combine_term, divide_term, divided, pick_rows, scale_term, unit, whole, whole_numbers
 from .terms.bilinear import Bilinear
@@ -90,7 +91,8 @@ class Expression:
             raise InputError(f"index {key!r} does not fit shape {self.shape}: {error}") from None
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Expression:
-        return Expression(np.empty(self.shape, np.bool_).reshape(*shape).shape, self.affine, self.terms, self.exact)
+        wanted = shape if len(shape) != 1 else shape[0]
+        return replace(self, shape=np.reshape(np.empty(self.shape, np.bool_), wanted).shape)
 
     @property
     def T(self) -> Expression:
@@ -167,8 +169,9 @@ class Expression:
     def sum(self, axis: int | None = None) -> Expression:
         """Over all elements, or over one axis."""
         cells = np.arange(self.size).reshape(self.shape)
+        shape: tuple[int, ...] = ()
         if axis is None:
-            target, shape = np.zeros(self.size, np.int64), ()
+            target = np.zeros(self.size, np.int64)
         else:
             moved = np.moveaxis(cells, axis, -1)
             shape = moved.shape[:-1]
@@ -316,7 +319,7 @@ def multiply(left: Expression, right: Expression) -> Expression:
 def from_monomials(product: Monomials, shape: tuple[int, ...]) -> Expression:
     """Constants and linear monomials split off into the affine part."""
     count = (product.which >= 0).sum(axis=1)
-    offset = np.bincount(product.row[count == 0], product.coefficient[count == 0], product.rows)
+    offset = sum_by(product.row[count == 0], product.coefficient[count == 0], product.rows)
     higher = product.take(count >= 2)
     terms: tuple[Term, ...] = (higher,) if len(higher.row) else ()
     linear = product.take(count == 1)
@@ -327,7 +330,7 @@ def from_monomials(product: Monomials, shape: tuple[int, ...]) -> Expression:
 
 def times_matrix(expression: Expression, matrix: Any, left: bool) -> Expression:
     """``matrix @ expression`` (left) or ``expression @ matrix`` for constant vectors and matrices."""
-    given = matrix if sparse.issparse(matrix) else as_numbers(matrix)
+    given: Any = matrix if sparse.issparse(matrix) else as_numbers(matrix)
     if given.ndim not in (1, 2) or len(expression.shape) not in (1, 2):
         raise InputError(f"@ needs vectors or matrices, not shapes {given.shape} and {expression.shape}")
     inner = given.shape[-1 if left else 0]

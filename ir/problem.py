@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ class Problem:
 
     name: str
     blocks: tuple[Block, ...] = ()
-    source: Objective = Objective()
+    source: Objective = field(default_factory=Objective)
     ledger: Ledger = ()
 
     def _of(self, kind: type[B]) -> dict[str, B]:

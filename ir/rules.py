@@ -20,8 +20,8 @@ def fixed() -> dict[str, Any]:
     from . import affine, blocks, definition, guarantee, ledger, lifting, problem, tasks
 
     classes = [
-        affine.Affine, blocks.Guard, blocks.Arg, blocks.Penalty, definition.Sum, definition.Quotient, definition.Apply, definition.Conjunction,
-        guarantee.Guarantee, ledger.Note, lifting.Lift, problem.Problem,
+        affine.Affine, blocks.Guard, blocks.Arg, blocks.Penalty, definition.Sum, definition.Quotient,
+        definition.Apply, definition.Conjunction,        guarantee.Guarantee, ledger.Note, lifting.Lift, problem.Problem,
         blocks.Var, blocks.Lin, blocks.Fn, blocks.Poly, *tasks.TASKS,
     ]  # fmt: skip
     table = {cls.__name__.lower(): cls for cls in classes}

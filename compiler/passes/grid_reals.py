@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...ir.affine import Affine
-from ...ir.blocks import Var
+from ...ir.blocks import Fn, Lin, Poly, Var
 from ...ir.errors import Infeasible, InputError, UsageError
 from ...ir.guarantee import Guarantee
 from ...ir.ledger import Note
@@ -82,7 +82,7 @@ class GridReals:
     @staticmethod
     def _error(problem: Problem, var: Var, step: FloatArray) -> float:
         """Largest change of the objective when each element moves to its nearest lattice point inside the bounds."""
-        rows = [*problem.lins.values(), *problem.constraints, *problem.fns.values()]
+        rows: list[Lin | Poly | Fn] = [*problem.lins.values(), *problem.constraints, *problem.fns.values()]
         if any(var.name in row.variables for row in rows):
             return float("inf")
         move = np.minimum(step, var.upper - var.lower)  # near an end the nearest multiple inside may be a step away

@@ -23,7 +23,7 @@ from ...ir.ledger import Note
 from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
-from ...ir.types import BoolArray, FloatArray
+from ...ir.types import BoolArray
 from ..poly_rows import MonomialRows, from_rows, monomial_rows
 from ..rounding import NormalizedRows, normalize
 from ..stacked import stacked_rows
@@ -56,8 +56,8 @@ class NormalizeRows:
         refused: list[Diagnostic] = []
         errors: dict[str, float] = {}
         guarantee = Guarantee()
-        for block in problem.blocks:
-            if not is_row(block):
+        for block in problem.blocks if self.mode == "keep" else one_sided(problem):
+            if not is_row(block) or (isinstance(block, Lin) and block.least is not None and self.mode == "keep"):
                 blocks.append(block)
                 continue
             result = self._normalize(problem, block)
@@ -131,17 +131,23 @@ def rebuilt(problem: Problem, block: Lin | Poly, result: Result) -> list[Block]:
         if part.nnz:
             parts[name] = part
     pattern = block.pattern if len(keep) == block.size else None
-    least = scaled_least(block, rows, keep)
-    return [replace(block, parts=parts, rhs=rhs, reading="dyadic", guard=guard, least=least, pattern=pattern)]
+    return [replace(block, parts=parts, rhs=rhs, reading="dyadic", guard=guard, pattern=pattern)]
 
 
-def scaled_least(block: Lin, rows: NormalizedRows, keep: np.ndarray) -> FloatArray | None:
-    """Lower ends of ranged rows; these come from passes that run on integer rows, so no scaling is left to do."""
-    if block.least is None:
-        return None
-    if (rows.scale[keep] != 1.0).any():
-        raise Refused(f"rows {block.name!r} are ranged before normalisation", hint="state a ranged row as two rows")
-    return block.least[keep]
+def one_sided(problem: Problem) -> list[Block]:
+    """All blocks, ranged rows as two rows each: an integer row that replaces one side says nothing of the other."""
+    blocks: list[Block] = []
+    for block in problem.blocks:
+        if not isinstance(block, Lin) or block.least is None or block.defines is not None:
+            blocks.append(block)
+            continue
+        index = np.flatnonzero(np.isfinite(block.least))
+        blocks.append(replace(block, least=None))
+        parts = {name: operator.rows(index).scaled(-1.0) for name, operator in block.parts.items()}
+        lower = replace(block, name=problem.fresh(f"{block.name}.least"), parts=parts, rhs=-block.least[index],
+                        guard=taken(block.guard, index), least=None, pattern=None)  # fmt: skip
+        blocks += [lower] if len(index) else []
+    return blocks
 
 
 def taken(guard: Guard | None, keep: np.ndarray) -> Guard | None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from ...ir.affine import Affine
 from ...ir.blocks import Block, Fn, Lin, Poly, Var
@@ -130,7 +131,7 @@ def penalty_rows(problem: Problem, lin: Lin, slack: str) -> Proposal:
     return inequality_rows(problem, lin, matrix, low, high, slack)
 
 
-def equality_rows(lin: Lin, matrix: object, low: FloatArray, high: FloatArray) -> Proposal:
+def equality_rows(lin: Lin, matrix: sparse.csr_array, low: FloatArray, high: FloatArray) -> Proposal:
     wrong = np.flatnonzero((low > lin.rhs) | (high < lin.rhs))
     if len(wrong):
         i = int(wrong[0])
@@ -146,7 +147,7 @@ def equality_rows(lin: Lin, matrix: object, low: FloatArray, high: FloatArray) -
 
 
 def inequality_rows(
-    problem: Problem, lin: Lin, matrix: object, low: FloatArray, high: FloatArray, slack: str
+    problem: Problem, lin: Lin, matrix: sparse.csr_array, low: FloatArray, high: FloatArray, slack: str
 ) -> Proposal:
     wrong = np.flatnonzero(low > lin.rhs)
     if len(wrong):
