@@ -38,7 +38,8 @@ def save(compiled: Compiled, directory: str | Path, sources: Mapping[str, str] |
 
 def file_name(name: str) -> str:
     """A problem's name with what a file system may not like replaced."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "problem"
+    clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "problem"
+    return f"{clean}_model" if clean in ("source", "compiled", "lift", "manifest") else clean
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,7 +84,9 @@ class Infeasible(IsinglassError):
 
     default_code = "infeasible"
 
-    def __init__(self, message: str, *, row: str, least: float = math.nan, rhs: float = math.nan, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, row: str, least: float = math.nan, rhs: float = math.nan, hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.row, self.least, self.rhs = row, least, rhs
 
