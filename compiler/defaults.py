@@ -22,7 +22,8 @@ PREPARE = {
 FINISH = {
     "NET": "",
     "MIP": "",
-    "BQM": "{encode}penalize{penalize},encode-integers{code},quadratize{quadratize}",
+    # what no pass could fix before, because a product or a guard read it, is fixed at the end
+    "BQM": "{encode}penalize{penalize},encode-integers{code},quadratize{quadratize},fix-variables",
 }
 SPIN = ",binary-to-spin"
 LARGEST = 2**20

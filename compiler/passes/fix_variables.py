@@ -27,7 +27,7 @@ from ..substitute import substitute
 class FixVariables:
     """Blocks that function blocks or guards read at fixed elements stay as they are."""
 
-    removes: ClassVar[tuple[str, ...]] = ()
+    removes: ClassVar[tuple[str, ...]] = ("bounds",)
 
     def run(self, problem: Problem) -> Step:
         records: list[Record] = []
