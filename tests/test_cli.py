@@ -114,7 +114,7 @@ def test_three_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     (("run",), 2, "SPEC"),
     (("decode", "{tmp}", "{spec}"), 1, "manifest"),
     (("check", "{spec}"), 1, "not an answer"),
-    (("run", "{spec}", "--solver", "cmd:/no/such/program {input} {output}"), 1, "/no/such/program"),
+    (("run", "{spec}", "--solver", "cmd:/no/such/program {input} {output}"), 2, "/no/such/program"),
     (("explain", "{spec}", "--code", "nope"), 2, "unknown encoding"),
     (("tune", "{tmp}"), 1, "manifest"),
 ])  # fmt: skip
