@@ -91,7 +91,7 @@ class Infeasible(IsinglassError):
         self.row, self.least, self.rhs = row, least, rhs
 
 
-class CompileError(IsinglassError):
+class CompileError(InputError):
     """A problem still has blocks that the wanted level forbids."""
 
     default_code = "level"

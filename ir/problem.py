@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .affine import batch_of
 from .blocks import Block, Fn, Lin, Poly, Var
 from .errors import InputError, nearest
 from .ledger import Ledger
@@ -108,7 +109,8 @@ class Problem:
 
     def stack(self, values: Values) -> FloatArray:
         """[B, size] from values by block."""
-        return np.concatenate([values[name] for name in self.vars], axis=1)
+        none = np.zeros((batch_of(values), 0))
+        return np.concatenate([none, *(values[name] for name in self.vars)], axis=1)
 
     def unstack(self, table: FloatArray) -> dict[str, FloatArray]:
         """Values by block from [B, size]."""

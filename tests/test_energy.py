@@ -78,3 +78,23 @@ def test_samples_of_another_problem_are_refused() -> None:
         evaluate(problem, {"x": np.zeros((1, 3)), "y": np.zeros((1, 1))})
     with pytest.raises(InputError, match=r"sample counts differ: \[1, 2\]"):
         energy(problem, {"x": np.zeros((1, 2)), "y": np.zeros((2, 1))})
+
+
+def test_problems_without_variables_and_blocks_without_elements() -> None:
+    nothing = Problem("p")
+    assert nothing.stack({}).shape == (1, 0)
+    assert evaluate(nothing, {}).feasible.tolist() == [True]
+    empty = Problem(
+        "p",
+        (
+            Var.of("e", "bin", (0, 3)),
+            Var.of("x", "bin", (2,)),
+            Lin("none", {"e": as_operator(np.ones((0, 0)))}, "<=", np.zeros(0)),
+        ),
+    )
+    values = {"e": np.zeros((3, 0)), "x": np.ones((3, 2))}
+    assert evaluate(empty, values).feasible.tolist() == [True] * 3
+    assert evaluate(empty, values).violation["none"].shape == (3, 0)
+    assert empty.labels() == ["x[0]", "x[1]"]
+    assert empty.stack(values).shape == (3, 2)
+    assert empty.unstack(np.ones((3, 2)))["e"].shape == (3, 0)
