@@ -11,6 +11,7 @@ at the first that breaks a law:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -71,6 +72,16 @@ def integer_rows(rng: Rng) -> Problem:
     b.add("pick", y.sum() == 1, reading="dyadic")
     b.add("pair", x[0] + y[0] <= int(rng.integers(0, 3)), reading="dyadic")
     return b.build()
+
+
+def two_sides(rng: Rng) -> Problem:
+    """The same, with a row that has two sides and one that is its own opposite."""
+    problem = integer_rows(rng)
+    cap, pair = problem.lins["cap"], problem.lins["pair"]
+    parts = {name: operator.scaled(-1.0) for name, operator in pair.parts.items()}
+    back = replace(pair, name="back", parts=parts, rhs=rng.integers(0, 4, 1) - pair.rhs)
+    ranged = replace(cap, least=cap.rhs - rng.integers(0, 6, 1))
+    return problem.with_blocks([*(ranged if block is cap else block for block in problem.blocks), back])
 
 
 def float_rows(rng: Rng) -> Problem:
@@ -179,6 +190,7 @@ CASES: dict[str, tuple[str, Callable[[Rng], Problem]]] = {
     "normalize-rows{mode=keep}": ("", float_rows),
     "tighten-bounds": ("", integer_rows),
     "drop-rows": ("", integer_rows),
+    "range-slacks": ("", two_sides),
     "fix-variables": ("tighten-bounds", integer_rows),
     "encode-integers": ("", integer_rows),
     "encode-integers{code=unary}": ("", integer_rows),

@@ -154,6 +154,16 @@ def linear_rows(rng: np.random.Generator, real: bool = False, guards: bool = Tru
     return Problem("rows", (*variables, *lins, linear_objective(rng, variables)))
 
 
+def ranged_rows(rng: np.random.Generator) -> Problem:
+    """Rows with two sides, stated as one row or as two, alone or beside others, none guarded."""
+    variables = blocks(rng)
+    lins = [ranged(rng, rows(rng, variables, "range", 2, "<=")), rows(rng, variables, "cap", 2, "<=")]
+    cap = lins[1]
+    parts = {name: operator.scaled(-1.0) for name, operator in cap.parts.items()}
+    lins.append(Lin("back", parts, "<=", rng.integers(0, 8, 2) - cap.rhs, "dyadic"))
+    return Problem("ranges", (*variables, *lins, linear_objective(rng, variables)))
+
+
 def decimal_rows(rng: np.random.Generator) -> Problem:
     """Rows of one-decimal numbers, which float64 sums get wrong now and then."""
     problem = linear_rows(rng)

@@ -22,6 +22,7 @@ from models import (
     objective,
     points,
     product_blocks,
+    ranged_rows,
     repeated_rows,
     take,
 )
@@ -30,7 +31,9 @@ from scipy.optimize import linprog
 
 from isinglass.compiler.drivers.activity_duals import activity_duals
 from isinglass.compiler.drivers.incumbent import Effort, find_incumbent
+from isinglass.compiler.passes.guards_to_big_m import GuardsToBigM
 from isinglass.compiler.passes.objective_cutoff import ObjectiveCutoff
+from isinglass.compiler.passes.range_slacks import RangeSlacks
 from isinglass.compiler.passes.tighten_activity import TightenActivity
 from isinglass.compiler.pipeline import Pipeline
 from isinglass.compiler.pipeline_values import Named
@@ -84,6 +87,7 @@ def check_back(before: Problem, step: Any) -> None:
 
 def check_activity(before: Problem, rng: np.random.Generator) -> str:
     """Lower ends from LP duals or random multipliers cut no point as good as a random feasible one."""
+    before = RangeSlacks().run(GuardsToBigM().run(before).problem).problem
     source = points(before)
     allowed = admits(before, source)
     if not allowed.any():
@@ -198,6 +202,8 @@ CASES: dict[str, tuple[Generator, Check]] = {
     "tighten-decimal": (decimal_rows, with_pass("tighten-bounds")),
     "drop-decimal": (decimal_rows, with_pass("drop-rows")),
     "big-m-decimal": (decimal_rows, with_pass("guards-to-big-m")),
+    "ranges": (ranged_rows, with_pass("range-slacks")),
+    "ranges-normalized": (ranged_rows, with_pass("normalize-rows")),
     "linearize": (monomial_rows, with_pass("linearize-constraints")),
     "linearize-all": (monomial_rows, with_pass("linearize-constraints{objective=true}")),
     "linearize-mixed": (

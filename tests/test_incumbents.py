@@ -202,6 +202,14 @@ def test_incumbent_that_is_none() -> None:
         TightenActivity(duals, -5.0, Named("x", np.zeros(3))).run(given)
 
 
+def test_rows_with_two_sides_have_to_go_first() -> None:
+    given = program()
+    cap = given.lins["cap"]
+    given = given.with_blocks(replace(b, least=cap.rhs - 9) if b is cap else b for b in given.blocks)
+    with pytest.raises(Refused, match=r"row cap\[\d+\] has two sides already(.|\n)*run range-slacks first"):
+        TightenActivity(Named("d", np.zeros((40, 41))), 0.0).run(given)
+
+
 def test_cutoff_that_no_point_reaches() -> None:
     y = Var.of("y", "int", (1,), 0, 9)
     goal = Poly("objective", "objective", (Linear("y", Dense(-np.ones((1, 1)))),), np.zeros(1))

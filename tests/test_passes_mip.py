@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import models
 import numpy as np
 import pytest
 import sweeps
@@ -12,11 +13,14 @@ from isinglass.compiler.passes.drop_rows import DropRows
 from isinglass.compiler.passes.encode_products import EncodeProducts
 from isinglass.compiler.passes.guards_to_big_m import GuardsToBigM
 from isinglass.compiler.passes.linearize_constraints import LinearizeConstraints
+from isinglass.compiler.passes.penalize import Penalize
+from isinglass.compiler.passes.range_slacks import RangeSlacks
 from isinglass.compiler.passes.tighten_bounds import TightenBounds
+from isinglass.compiler.pipeline import Pipeline
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Arg, Block, Fn, Guard, Lin, Poly, Var
 from isinglass.ir.errors import Infeasible, Refused
-from isinglass.ir.evaluate import evaluate
+from isinglass.ir.evaluate import energy, evaluate
 from isinglass.ir.functions.product import Product
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
@@ -207,6 +211,44 @@ def test_guarded_row_whose_side_can_not_be_read_back() -> None:
               guard=Guard("g", np.array([0]), np.ones(1)))  # fmt: skip
     with pytest.raises(Refused, match="guarded row gate: no float64 read as decimal is its side plus M"):
         GuardsToBigM().run(problem(g, y, replace(row, parts={"y": Dense(np.array([[99.3]]))})))
+
+
+# -- range-slacks ------------------------------------------------------------------------------------------------------
+
+
+def test_half_step_slack_refuses_an_even_range() -> None:
+    """1 <= x0 + x1 + x2 <= 3 with s in 0..1 would let 0 through."""
+    x = Var.of("x", "bin", (4,))
+    row = lin("some", [[1, 1, 1, 1]], "<=", [3], "x", least=np.array([1.0]))
+    with pytest.raises(Refused, match=r"row some has two sides, 1 and 3(.|\n)*run range-slacks first"):
+        Penalize().run(problem(x, row))
+    for passes in ("range-slacks,penalize{weight=2.0}", "penalize{slack=unit,weight=2.0}"):
+        trace = Pipeline.parse(passes).run(problem(x, row))
+        table = models.points(trace.problem)
+        paid = energy(trace.problem, table)
+        some = trace.lift.up(table)["x"].sum(axis=1)
+        assert [paid[some == k].min() > 0 for k in range(5)] == [True, False, False, False, True]
+
+
+def test_ranges_that_meet_need_no_slack() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    step = RangeSlacks().run(problem(y, lin("up", [[1, 2]], "<=", [7]), lin("down", [[-1, -2]], "<=", [-7])))
+    assert set(step.problem.vars) == {"y"}
+    assert step.problem.lins["up.range"].sense == "=="
+    assert set(step.problem.lins) == {"up.range"}
+
+
+def test_guarded_ranges_are_refused() -> None:
+    g, y = Var.of("g", "bin", (1,)), Var.of("y", "int", (1,), 0, 9)
+    row = lin("gate", [[1]], "<=", [7], least=np.array([2.0]), guard=Guard("g", np.array([0]), np.ones(1)))
+    with pytest.raises(Refused, match="row gate is ranged and guarded"):
+        RangeSlacks().run(problem(g, y, row))
+
+
+def test_sides_that_contradict_each_other() -> None:
+    y = Var.of("y", "int", (2,), 0, 9)
+    with pytest.raises(Infeasible, match="row up and its opposite can't both be satisfied: at least 8 and at most 7"):
+        RangeSlacks().run(problem(y, lin("up", [[1, 2]], "<=", [7]), lin("down", [[-1, -2]], "<=", [-8])))
 
 
 # -- linearize-constraints ---------------------------------------------------------------------------------------------

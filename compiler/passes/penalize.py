@@ -71,7 +71,7 @@ class Penalize:
         if self.slack not in STEP:
             raise UsageError(f"slack {self.slack!r} is not known", hint="half-step or unit")
         check(problem)
-        rows = [penalty_rows(problem, lin, self.slack) for lin in problem.lins.values()]
+        rows = [penalty_rows(problem, lin, self.slack, self.implied) for lin in problem.lins.values()]
         products = [product_penalty(fn, problem.vars[fn.output].size) for fn in problem.fns.values()]
         if not any(row.polynomial.size for row in rows) and not products:
             kept = [block for block in problem.blocks if not isinstance(block, (Lin, Fn))]
@@ -115,7 +115,7 @@ def check(problem: Problem) -> None:
             raise Refused(f"function block {fn.name!r} is no product of two binaries", hint="split or encode it first")
 
 
-def penalty_rows(problem: Problem, lin: Lin, slack: str) -> Proposal:
+def penalty_rows(problem: Problem, lin: Lin, slack: str, implied: bool) -> Proposal:
     """The polynomials of one row block, rows that nothing violates left out."""
     matrix = stacked_rows(problem, [lin])
     lower, upper = problem.stack_bounds()
@@ -128,7 +128,22 @@ def penalty_rows(problem: Problem, lin: Lin, slack: str) -> Proposal:
         raise Refused(f"row {label} has no finite range", hint="give its variables bounds, or run tighten-bounds")
     if lin.sense == "==":
         return equality_rows(lin, matrix, low, high)
+    if not implied and slack == "half-step":
+        check_ranges(lin, low)
     return inequality_rows(problem, lin, matrix, low, high, slack)
+
+
+def check_ranges(lin: Lin, low: FloatArray) -> None:
+    """Refuse lower sides that a half-step slack holds only up to one unit: an even number below the upper side."""
+    if lin.least is None:
+        return
+    least = np.ceil(lin.least)
+    for row in np.flatnonzero((least > low) & ((lin.rhs - least) % 2 == 0))[:1].tolist():
+        raise Refused(
+            f"row {lin.labels()[row]} has two sides, {least[row]:g} and {lin.rhs[row]:g}, and a half-step slack would "
+            f"let {least[row] - 1:g} through",
+            hint="run range-slacks first, or use slack=unit",
+        )
 
 
 def equality_rows(lin: Lin, matrix: sparse.csr_array, low: FloatArray, high: FloatArray) -> Proposal:

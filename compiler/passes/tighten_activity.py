@@ -3,7 +3,8 @@
 rewrites: the lower end ``least`` of unguarded integer ``<=`` rows
 needs: ``duals`` [m, m + 1], for each of the problem's m rows in order one multiplier for each row and one for the
   objective (any numbers: they are a hint, see ``activity_duals`` in the drivers); a linear objective; ``cutoff``, the
-  value that a known feasible point has, in the sense in which the IR minimises
+  value that a known feasible point has, in the sense in which the IR minimises; no rows with two sides
+  (``range-slacks``)
 adds: nothing
 guarantee: (shrinks, kept): points worse than the cutoff are cut. The optimum stays as long as the cutoff is the value
   of a feasible point; with ``incumbent`` [n], that point, this is checked here
@@ -55,10 +56,13 @@ class TightenActivity:
             text = f"tighten-activity needs duals of shape ({system.size}, {system.size + 1}), got {shape}"
             raise UsageError(text, hint="multipliers for each row of the problem, the objective's last")
         self._check(problem)
+        plain, _ = system.activity(*problem.stack_bounds())
+        for row in np.flatnonzero((system.low > plain) & (system.low != system.high))[:1].tolist():
+            # a lower side that the model asks for would look like one that the cutoff implies
+            raise Refused(f"row {system.label(row)} has two sides already", hint="run range-slacks first")
         dual = SafeDual.of(problem, system, self.cutoff)
         table = np.asarray(self.duals.array, dtype=np.float64)
         bound = np.concatenate([dual.bounds(at, table[at]) for at in pieces(system.size)])
-        plain, _ = system.activity(*problem.stack_bounds())
         usable = system.integral & (system.guard < 0) & np.isfinite(system.high) & (system.low != system.high)
         least = np.where(usable, np.ceil(bound), -np.inf)
         for row in np.flatnonzero(least > system.high)[:1].tolist():
