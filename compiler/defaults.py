@@ -17,7 +17,7 @@ MODEL = (
 PREPARE = {
     "NET": "",
     "MIP": f"{NETWORK},{MODEL.format(mode='keep', which='terms', linearize='{objective=true}')},encode-products",
-    "BQM": f"{MODEL.format(mode='{mode}', which='products', linearize='')},fix-variables",
+    "BQM": f"{MODEL.format(mode='{mode}', which='products', linearize='')},range-slacks,fix-variables",
 }
 FINISH = {
     "NET": "",
