@@ -10,7 +10,7 @@ from ..ir.errors import InputError
 from ..ir.types import IntArray
 from .glass_emit import inner_product
 from .glass_forms import Form, check_size, product_with, total
-from .glass_frames import Data, Frames, Value, shown
+from .glass_frames import AXES, Data, Frames, Value, shown
 from .glass_layout import Layout
 from .glass_numbers import Numbers
 
@@ -87,6 +87,8 @@ def stack(frames: Frames, items: Sequence[Value]) -> Value:
         other = next(shape for shape in shapes if shape != shapes[0])
         message = f"the items of an array have different shapes: {shown(shapes[0])} and {shown(other)}"
         raise InputError(message, code="shape", hint="every row of an array needs the same length")
+    if len(shapes[0]) >= AXES:
+        raise InputError(f"an array of more than {AXES} axes", code="too-large", hint="use fewer brackets")
     level, full, data = frames.aligned(*items)
     check_size(len(items) * int(np.prod(full, dtype=np.int64)), "this array")
     order = np.moveaxis(np.arange(len(items) * int(np.prod(full, dtype=np.int64))).reshape((len(items), *full)), 0, 1)

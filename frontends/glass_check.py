@@ -27,11 +27,12 @@ class Use:
 @dataclass
 class Names:
     """``declared``: name -> statement. ``order``: so that everything comes after what it reads. ``needed``:
-    (name, rounded) for each kind of value that something needs."""
+    (name, rounded) for each kind of value that something needs. ``wrong``: ids of calls that can't be evaluated."""
 
     declared: dict[str, Declaration] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     needed: set[tuple[str, bool]] = field(default_factory=set)
+    wrong: set[int] = field(default_factory=set)
     errors: list[Diagnostic] = field(default_factory=list)
 
 
@@ -232,6 +233,11 @@ class Walker:
         self.forced("exact", node.subscripts)
 
     @walk.register
+    def _(self, node: ast.Power) -> None:
+        self.walk(node.base)
+        self.forced("exact", [node.exponent])
+
+    @walk.register
     def _(self, node: ast.Total) -> None:
         self.called(node, (node.body,), ())
         if node.function in FUNCTIONS and not FUNCTIONS[node.function].over:
@@ -245,7 +251,7 @@ class Walker:
         for binder in node.binders:
             self.forced("exact", [part for part in (binder.low, binder.high) if part is not None])
             for name in binder.names:
-                self.bind(name)
+                self.bind(binder, name)
         if node.condition is not None:
             self.forced("exact", [node.condition])
 
@@ -253,9 +259,9 @@ class Walker:
     def _(self, node: ast.Call) -> None:
         self.called(node, node.args, tuple(key for key, _ in node.keywords))
         signature = FUNCTIONS.get(node.function)
-        parts = [*node.args, *(value for _, value in node.keywords)]
         mode = signature.mode if signature is not None else ""
-        self.forced(mode or self.mode, parts)
+        self.forced(mode or self.mode, node.args)
+        self.forced("exact", [value for _, value in node.keywords])
 
     def forced(self, mode: str, nodes: Iterable[Node]) -> None:
         """Walk nodes that are evaluated in one mode whatever surrounds them."""
@@ -264,13 +270,12 @@ class Walker:
             self.walk(node)
         self.mode = before
 
-    def bind(self, name: ast.Name) -> None:
-        if name.name in self.names.declared or name.name in FUNCTIONS or name.name in CONSTANTS:
-            message = f"the index {name.name!r} hides another meaning of this name"
-            self.names.errors.append(name.at.error("name", message, "choose another name for the index"))
-        elif name.name in self.bound:
-            message = f"the index {name.name!r} is bound twice"
-            self.names.errors.append(name.at.error("name", message, "give every index a name of its own"))
+    def bind(self, binder: ast.Binder, name: ast.Name) -> None:
+        taken = name.name in self.names.declared or name.name in FUNCTIONS or name.name in CONSTANTS
+        if taken or name.name in self.bound:
+            reason = "hides another meaning of this name" if taken else "is bound twice"
+            self.names.errors.append(name.at.error("name", f"the index {name.name!r} {reason}", "choose another name"))
+            self.names.wrong.add(id(binder))
         self.bound[name.name] = name
 
     def called(self, node: ast.Call | ast.Total, args: tuple[Node, ...], keywords: tuple[ast.Name, ...]) -> None:
@@ -288,8 +293,10 @@ class Walker:
                 )
                 what = "is no function" if declared is not None or node.function in self.bound else "is unknown"
                 self.names.errors.append(node.at.error("unknown-name", f"function {node.function!r} {what}", hint))
-        if signature is not None:
-            self.names.errors += arguments(node, args, keywords, signature)
+        found = [] if signature is None else arguments(node, args, keywords, signature)
+        self.names.errors += found
+        if found or signature is None:
+            self.names.wrong.add(id(node))
 
 
 def arguments(

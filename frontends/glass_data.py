@@ -16,6 +16,7 @@ import numpy as np
 from ..ir.errors import InputError, nearest
 from ..ir.rational import exact_text
 from ..ir.types import AnyArray
+from .glass_frames import AXES
 from .glass_numbers import Numbers
 
 FORMATS = (".npy", ".npz", ".csv")
@@ -67,6 +68,8 @@ def member(archive: np.lib.npyio.NpzFile, shown: str, key: str | None) -> AnyArr
 
 def from_array(array: AnyArray, shown: str) -> Numbers:
     """Numbers from an array of any real dtype."""
+    if array.ndim > AXES:
+        raise InputError(f"{shown}: an array of more than {AXES} axes", code="load", hint="reshape it")
     if array.dtype.kind in "bui":
         return Numbers.integers(array.astype(object) if array.dtype == np.uint64 else array.astype(np.int64))
     if array.dtype.kind != "f":

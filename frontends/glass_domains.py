@@ -13,7 +13,7 @@ from ..ir.rational import read
 from ..ir.types import FloatArray
 from . import glass_ast as ast
 from .glass_eval import Evaluator
-from .glass_frames import Poisoned, Value, shown
+from .glass_frames import AXES, Poisoned, Value, shown
 from .glass_numbers import Numbers
 
 DOMAINS = ("bin", "spin", "int", "real")
@@ -49,6 +49,8 @@ def declare(evaluator: Evaluator, statement: ast.Var, name: ast.Name) -> tuple[V
         raise Poisoned
     shape = tuple(extent(evaluator, node) for node in statement.shape)
     size = int(np.prod(shape, dtype=np.float64))
+    if len(shape) > AXES:
+        raise InputError(f"{name.name!r} has more than {AXES} axes", code="too-large", hint="use fewer axes")
     if size > VARIABLES:
         message = f"{name.name!r} would have {size:,} elements, more than the limit of {VARIABLES:,}"
         raise InputError(message, code="too-large", hint="use a smaller shape")

@@ -92,50 +92,50 @@ def monomial_terms(parts: Sequence[Entries], height: int, layout: Layout) -> lis
     """Monomials of degree two and more, one term for each degree."""
     found = []
     for part in parts:
-        numbers, which = np.unique(part.which, return_inverse=True)
+        numbers = np.unique(part.which)
         names = tuple(layout.vars[number].name for number in numbers.tolist())
-        places = which.reshape(part.which.shape).astype(np.int64)
+        places = np.searchsorted(numbers, part.which).astype(np.int64)
         found.append(Monomials(height, names, part.row, places, part.index, part.coefficient.to_float()))
     return found
 
 
 def objective_terms(form: Form, layout: Layout) -> tuple[tuple[Term, ...], float]:
-    """Terms and constant of a scalar form with float64 coefficients: an operator for each block and pair of blocks."""
+    """Terms and constant of a scalar form in float64: an operator for each block and each pair of blocks."""
     quadratic = [part for part in form.parts if isinstance(part, Quadratic)]
-    rows = Rows.of(
-        Form(
-            form.shape, form.constant.as_float(), tuple(floated(p) for p in form.parts if not isinstance(p, Quadratic))
-        ),
-        layout,
-    )
-    terms: list[Term] = list(linear_terms(rows.linear, 1, layout))
+    rows = Rows.of(without(form, Quadratic), layout)
+    linear = linear_terms(rows.linear, 1, layout)
+    terms: list[Term] = list(linear)
     for part in quadratic:
         terms.append(Bilinear(layout.vars[part.left].name, layout.vars[part.right].name, part.operator))
     for entries in rows.higher:
         terms += pair_terms(entries, layout) if entries.degree == 2 else monomial_terms([entries], 1, layout)
-    finite = all(np.isfinite(numbers.to_float()).all() for numbers in [*rows.numbers, rows.constant])
-    if not finite:
-        raise InputError(
-            "a coefficient is NaN, infinite or beyond float64", code="not-finite", hint="clean or rescale the data"
-        )
-    return tuple(terms), float(rows.constant.to_float()[0])
+    constant = rows.constant.to_float()
+    numbers = [constant, *(each.to_float() for each in rows.numbers), *(stored(part.operator) for part in quadratic)]
+    if not all(np.isfinite(each).all() for each in numbers):
+        hint = "clean or rescale the data"
+        raise InputError("a coefficient is NaN, infinite or beyond float64", code="not-finite", hint=hint)
+    return tuple(terms), float(constant[0])
 
 
-def floated(part: Entries | Matrix) -> Entries | Matrix:
-    if isinstance(part, Matrix):
-        return replace(part, numbers=part.numbers.as_float())
-    return replace(part, coefficient=part.coefficient.as_float())
+def without(form: Form, kind: type) -> Form:
+    """A form less its parts of a kind."""
+    return replace(form, parts=tuple(part for part in form.parts if not isinstance(part, kind)), block=None)
+
+
+def stored(operator: Operator) -> FloatArray:
+    """The numbers that an operator is made of."""
+    return operator.matrix if isinstance(operator, Dense) else np.asarray(operator.to_csr().data)
 
 
 def pair_terms(entries: Entries, layout: Layout) -> list[Term]:
     """Products of two variables as one bilinear form for each pair of blocks."""
-    pairs, inverse = np.unique(entries.which, axis=0, return_inverse=True)
+    key = entries.which[:, 0] * len(layout.vars) + entries.which[:, 1]
     data, found = entries.coefficient.to_float(), []
-    for number, (left, right) in enumerate(pairs.tolist()):
-        mine = inverse.reshape(-1) == number
-        one, two = layout.vars[left], layout.vars[right]
-        matrix = sparse.coo_array((data[mine], tuple(entries.index[mine].T)), shape=(one.size, two.size))
-        found.append(Bilinear(one.name, two.name, Csr.of(matrix)))
+    for pair in np.unique(key).tolist():
+        mine = np.flatnonzero(key == pair)
+        one, two = (layout.vars[number] for number in divmod(pair, len(layout.vars)))
+        where = (entries.index[mine, 0], entries.index[mine, 1])
+        found.append(Bilinear(one.name, two.name, Csr.of(sparse.coo_array((data[mine], where), (one.size, two.size)))))
     return list(found)
 
 
@@ -148,9 +148,7 @@ def float_parts(form: Form, layout: Layout) -> dict[int, Operator] | None:
         return None
     if form.block is not None:
         return {form.block: Identity(form.size)}
-    rows = Rows.of(
-        Form(form.shape, form.constant, tuple(floated(p) for p in form.parts if not isinstance(p, Quadratic))), layout
-    )
+    rows = Rows.of(without(form, Quadratic), layout)
     numbers = {var.name: k for k, var in enumerate(layout.vars)}
     return {numbers[term.variable]: term.operator for term in linear_terms(rows.linear, form.size, layout)}
 

@@ -32,13 +32,15 @@ from .glass_numbers import Numbers
 class Workspace:
     """What evaluating a spec has found so far. ``values``: (name, rounded) -> value, missing where it failed.
 
-    ``load(path, key)`` reads a data file; ``network(name, argument)`` applies a network and gives its output.
+    ``wrong``: ids of nodes whose mistakes have been reported. ``load(path, key)`` reads a data file;
+    ``network(call, argument)`` applies a network and gives its output.
     """
 
     layout: Layout
     load: Callable[[str, str | None], Numbers]
     network: Callable[[ast.Call, Value], Value]
     values: dict[tuple[str, bool], Value] = field(default_factory=dict)
+    wrong: set[int] = field(default_factory=set)
     errors: list[Diagnostic] = field(default_factory=list)
     frames: Frames = field(default_factory=Frames)
 
@@ -234,6 +236,8 @@ class Evaluator:
 
     @evaluate.register
     def _call(self, node: ast.Call) -> Value:
+        if id(node) in self.work.wrong:
+            raise Poisoned
         if node.function in RULES:
             return RULES[node.function](self, node)
         (argument,) = self.need(*node.args)
@@ -241,6 +245,8 @@ class Evaluator:
 
     @evaluate.register
     def _total(self, node: ast.Total) -> Value:
+        if id(node) in self.work.wrong:
+            raise Poisoned
         with self.under(node.over) as level:
             (body,) = self.need(node.body)
             return over_set(self, node, body, level)

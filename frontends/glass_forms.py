@@ -18,7 +18,9 @@ from ..ir.types import IntArray
 from .glass_numbers import Numbers
 
 LIMIT = 20_000_000
-"""Most monomials, or elements of an array, that one expression may have."""
+"""Most elements of an array, and most monomials of one expression times half their degree."""
+WIDEST = 1 << 40
+"""More than a block's elements: block * WIDEST + place orders all variables."""
 DEGREE = 16
 """Greatest degree of a polynomial."""
 
@@ -242,16 +244,35 @@ def crossed(one: Part, two: Part, height: int) -> Entries:
     counts = np.bincount(right.row, minlength=height)
     starts = np.cumsum(counts) - counts
     repeat = counts[left.row]
-    check_size(int(repeat.sum()), "this product")
+    degree = left.degree + right.degree
+    check_size(int(repeat.sum()) * degree // 2, "this product")
     first = np.repeat(np.arange(len(left.row)), repeat)
     within = np.arange(len(first)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     second = order[starts[left.row][first] + within]
-    return Entries(
+    product = Entries(
         left.row[first],
         np.concatenate([left.which[first], right.which[second]], axis=1),
         np.concatenate([left.index[first], right.index[second]], axis=1),
         left.coefficient.pick(first) * right.coefficient.pick(second),
     )
+    return gathered(product) if degree > 2 else product
+
+
+def gathered(entries: Entries) -> Entries:
+    """Monomials in order of row and factors, equal ones added up, zeros gone; factors in order."""
+    order = np.argsort(entries.which * WIDEST + entries.index, axis=1, kind="stable")
+    which, index = (np.take_along_axis(side, order, 1) for side in (entries.which, entries.index))
+    order = np.lexsort((*(which * WIDEST + index).T[::-1], entries.row))
+    row, which, index, coefficient = entries.row[order], which[order], index[order], entries.coefficient.pick(order)
+    fresh = np.ones(len(row), np.bool_)
+    fresh[1:] = (row[1:] != row[:-1]) | ((which[1:] != which[:-1]) | (index[1:] != index[:-1])).any(axis=1)
+    if not fresh.all():
+        coefficient = coefficient.summed(np.cumsum(fresh) - 1, int(fresh.sum()))
+        row, which, index = row[fresh], which[fresh], index[fresh]
+    used = np.flatnonzero(coefficient.floats if coefficient.floats is not None else coefficient.fractions[0])
+    if len(used) == len(row):
+        return Entries(row, which, index, coefficient)
+    return Entries(row[used], which[used], index[used], coefficient.pick(used))
 
 
 def compact(parts: Sequence[Part]) -> tuple[Part, ...]:

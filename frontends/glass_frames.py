@@ -16,8 +16,11 @@ from ..ir.types import BoolArray, IntArray
 from .glass_forms import Form, check_size
 from .glass_numbers import Numbers
 
-SET_LIMIT = 10_000_000
+SET_LIMIT = 5_000_000
 """Most elements of an index set."""
+
+AXES = 8
+"""Most axes of an array."""
 
 Data = Numbers | Form | BoolArray
 
@@ -96,7 +99,7 @@ class Frames:
         try:
             inner = np.broadcast_shapes(*(value.inner for value in values))
         except ValueError:
-            shapes = " and ".join(shown(value.inner) for value in values)
+            shapes = " and ".join(dict.fromkeys(shown(value.inner) for value in values if value.inner))
             raise InputError(
                 f"shapes {shapes} do not fit each other",
                 code="shape",
@@ -139,5 +142,5 @@ def number_text(numbers: Numbers) -> str:
 
 
 def shown(shape: tuple[int, ...]) -> str:
-    """A shape for a message."""
-    return f"[{', '.join(map(str, shape))}]" if shape else "of a single number"
+    """A shape for a message; that of a single number is []."""
+    return f"[{', '.join(map(str, shape))}]"

@@ -31,8 +31,8 @@ def optimize(lowering: Lowering, goal: ast.Objective, options: dict[str, Any]) -
     work = lowering.work
     (value,) = lowering.rounded.need(goal.value)
     if value.inner or isinstance(value.data, np.ndarray):
-        error = InputError(f"the objective is an array {shown(value.inner)}", code="shape", hint="sum it up: sum(...)")
-        work.report(goal.value, error)
+        message = f"the objective is an array {shown(value.inner)}" if value.inner else "the objective is a condition"
+        work.report(goal.value, InputError(message, code="shape", hint="sum it up: sum(...)"))
         return None
     form = (value.data if isinstance(value.data, Form) else Form.of(value.data)).reshape(())
     terms: tuple[Term, ...] = ()

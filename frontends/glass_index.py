@@ -26,6 +26,8 @@ def check_set(count: float) -> None:
 
 def bind(evaluator: Evaluator, binder: ast.Binder) -> None:
     """Add the level of one binder, and its names."""
+    if id(binder) in evaluator.work.wrong:
+        raise Poisoned
     try:
         if binder.high is None:
             over_array(evaluator, binder)
@@ -113,7 +115,8 @@ def picked(evaluator: Evaluator, node: ast.Index) -> Value:
     shape = base.inner
     if len(node.subscripts) > len(shape):
         axes = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}" if shape else "no axes"
-        message = f"{len(node.subscripts)} subscripts for {name_of(node.base)}, which has {axes}"
+        count = f"{len(node.subscripts)} subscript{'s' * (len(node.subscripts) > 1)}"
+        message = f"{count} for {name_of(node.base)}, which has {axes}"
         raise InputError(
             message, code="shape", hint=f"its shape is {shown(shape)}" if shape else "leave out the brackets"
         )

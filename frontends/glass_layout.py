@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir.blocks import Var
 from ..ir.types import IntArray
-from .glass_forms import Entries, Form, Matrix, as_entries, compact
+from .glass_forms import Entries, Form, Matrix, as_entries, compact, concatenated, gathered
 from .glass_numbers import Numbers
 
 NONE = np.iinfo(np.int64).max
@@ -67,19 +67,9 @@ def simplified(entries: Entries, layout: Layout) -> list[Entries]:
 
 
 def merged(row: IntArray, columns: IntArray, coefficient: Numbers, layout: Layout) -> Entries:
-    """Monomials in order of row and factors, equal ones added up."""
-    order = np.lexsort((*columns.T[::-1], row))
-    row, columns, coefficient = row[order], columns[order], coefficient.pick(order)
-    fresh = np.ones(len(row), np.bool_)
-    fresh[1:] = (row[1:] != row[:-1]) | (columns[1:] != columns[:-1]).any(axis=1)
-    if not fresh.all():
-        coefficient = coefficient.summed(np.cumsum(fresh) - 1, int(fresh.sum()))
-        row, columns = row[fresh], columns[fresh]
-    used = np.flatnonzero(coefficient.floats if coefficient.floats is not None else coefficient.fractions[0])
-    if len(used) < len(row):
-        row, columns, coefficient = row[used], columns[used], coefficient.pick(used)
+    """Monomials given by columns in order of row and factors, equal ones added up."""
     which = np.searchsorted(layout.starts, columns, side="right") - 1
-    return Entries(row, which, columns - layout.starts[which], coefficient)
+    return gathered(Entries(row, which, columns - layout.starts[which], coefficient))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +101,7 @@ class Rows:
             assert isinstance(entries, Entries)
             for item in simplified(entries, layout):
                 by_degree.setdefault(item.degree, []).append(item)
-        found = {d: joined(items, layout) for d, items in by_degree.items()}
+        found = {d: joined(items) for d, items in by_degree.items()}
         if 0 in found and len(found[0].row):
             constant = constant + found[0].coefficient.summed(found[0].row, form.size)
         linear = [found[1]] if 1 in found and len(found[1].row) else []
@@ -129,9 +119,8 @@ class Rows:
         return not self.linear and not self.higher
 
 
-def joined(items: Sequence[Entries], layout: Layout) -> Entries:
+def joined(items: Sequence[Entries]) -> Entries:
     """Lists of monomials of one degree as one list without repeats."""
     if len(items) == 1:
         return items[0]
-    row, which, index = (np.concatenate([getattr(item, name) for item in items]) for name in ("row", "which", "index"))
-    return merged(row, layout.columns(which, index), Numbers.join([item.coefficient for item in items]), layout)
+    return gathered(concatenated(items))

@@ -86,7 +86,13 @@ def literal(evaluator: Evaluator, node: Node) -> Literal | None:
     which, index = found
     form = evaluator.frames.full(value, evaluator.frames.level)
     assert isinstance(form, Form)
-    return Literal(which, index, wanted, form if wanted else total([ones(form), -form]))
+    plain = Literal(which, index, 1, form)
+    return plain if wanted else opposite(plain)
+
+
+def opposite(one: Literal) -> Literal:
+    """The other value of the same binary."""
+    return Literal(one.which, one.index, 1 - one.value, total([ones(one.form), -one.form]))
 
 
 def ones(form: Form) -> Form:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..ir.errors import Diagnostic, InputError, IsinglassError, Refused, nearest
 from ..ir.ledger import Note
 from ..ir.tasks import Task
@@ -34,7 +36,8 @@ def lower(spec: Spec, base_dir: Path, defines: Mapping[str, str]) -> Task:
     spec = defined(spec, defines, errors)
     lowering = Lowering(spec, base_dir, errors)
     try:
-        task = lowering.task()
+        with np.errstate(all="ignore"):  # what is not finite is found where it would be used
+            task = lowering.task()
     except RecursionError:
         place = ast.Place(spec.source, 0, 1)
         errors.append(place.error("nesting", "an expression is nested too deeply", "name its parts with let"))
@@ -110,6 +113,7 @@ class Lowering:
         """The task, None where there are errors."""
         names = check_names(self.spec)
         self.errors += names.errors
+        self.work.wrong = names.wrong
         goal = self.goal()
         options = self.options()
         for name in names.order:

@@ -102,6 +102,10 @@ class Numbers:
         if self.reading == "float":
             raise InputError("a rounded number stands where an exact one is needed", code="type")
         assert self.floats is not None
+        if not np.isfinite(self.floats).all():
+            raise InputError(
+                "inf has no place in arithmetic", code="not-finite", hint="inf is an end of a range: int in 0..inf"
+            )
         return read(self.floats, self.reading)
 
     @cached_property
@@ -177,7 +181,7 @@ class Numbers:
 
     def __add__(self, other: Numbers) -> Numbers:
         if "float" in (self.reading, other.reading):
-            return Numbers.given(np.asarray(self.to_float() + other.to_float()), "float")
+            return floating(np.add, self, other)
         (n, d), (m, e) = self.fractions, other.fractions
         if self.whole and other.whole:
             top = plus(n, m)
@@ -189,7 +193,7 @@ class Numbers:
 
     def __mul__(self, other: Numbers) -> Numbers:
         if "float" in (self.reading, other.reading):
-            return Numbers.given(np.asarray(self.to_float() * other.to_float()), "float")
+            return floating(np.multiply, self, other)
         for one, two in ((self, other), (other, self)):
             if one.is_one:
                 return two.broadcast(np.broadcast_shapes(self.shape, other.shape))
@@ -211,7 +215,7 @@ class Numbers:
     def __truediv__(self, other: Numbers) -> Numbers:
         if "float" in (self.reading, other.reading):
             other.as_float().inverse()
-            return Numbers.given(np.asarray(self.to_float() / other.to_float()), "float")
+            return floating(np.divide, self, other)
         return self * other.inverse()
 
     def power(self, exponent: Numbers) -> Numbers:
@@ -220,8 +224,7 @@ class Numbers:
         if whole is None:
             raise InputError("an exponent must be a whole number", code="type", hint="sqrt(x) is the square root")
         if self.reading == "float":
-            with np.errstate(all="ignore"):
-                return Numbers.given(np.asarray(self.to_float() ** whole.astype(np.float64)), "float")
+            return Numbers.given(np.asarray(self.to_float() ** whole.astype(np.float64)), "float")
         if (whole < 0).any() and (self.fractions[0] == 0).any():
             raise InputError("division by zero", code="value")
         top, bottom = self.fractions
@@ -302,6 +305,11 @@ class Numbers:
         )
         total = added(scaled, owner, count)
         return Numbers.ratio(total, np.full(count, common, dtype=np.int64 if common < SMALL else object))
+
+
+def floating(operation: np.ufunc, left: Numbers, right: Numbers) -> Numbers:
+    """float64 arithmetic."""
+    return Numbers.given(np.asarray(operation(left.to_float(), right.to_float())), "float")
 
 
 def summed_apart(top: Integers, bottom: Integers, owner: IntArray, count: int) -> Numbers:

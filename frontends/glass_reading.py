@@ -20,7 +20,7 @@ def stated(rows: Rows, least: Numbers | None) -> tuple[Rows, str, Numbers | None
     """The same rows with numbers that float64 states exactly, and the reading under which it does."""
     given = [*rows.numbers, rows.constant, *([least] if least is not None else [])]
     if any(numbers.floats is not None and not np.isfinite(numbers.floats).all() for numbers in given):
-        raise InputError("a coefficient is infinite", code="not-finite", hint="clean the data")
+        raise InputError("a number of this row is infinite", code="not-finite", hint="leave out a side without bound")
     loaded = [numbers.reading for numbers in given if numbers.floats is not None]
     for reading in dict.fromkeys([*loaded, "decimal", "simplest"]):
         if all(numbers.states(reading) for numbers in given):
@@ -32,8 +32,9 @@ def stated(rows: Rows, least: Numbers | None) -> tuple[Rows, str, Numbers | None
         rows.constant * factor,
     )
     least = None if least is None else least * factor
-    for numbers in [*scaled.numbers, scaled.constant, *([least] if least is not None else [])]:
-        check_float(numbers)
+    found = [*scaled.numbers, scaled.constant, *([least] if least is not None else [])]
+    for numbers, source in zip(found, given, strict=True):
+        check_float(numbers, source)
     return scaled, "dyadic", least
 
 
@@ -56,13 +57,13 @@ def multipliers(rows: Rows, least: Numbers | None) -> Numbers:
     return Numbers.integers(np.array(result, dtype=object))
 
 
-def check_float(numbers: Numbers) -> None:
-    """Every number must be an integer that float64 holds."""
+def check_float(numbers: Numbers, source: Numbers) -> None:
+    """Every number must be an integer that float64 holds; ``source``: as the spec has them."""
     top = numbers.fractions[0].reshape(-1)
     for place in np.flatnonzero(np.abs(top) > 2**53).tolist():
         value = int(top[place])
         if value.bit_length() > 1000 or int(float(value)) != value:
-            fail(numbers, place)
+            fail(source, place)
 
 
 def fail(numbers: Numbers, place: int) -> None:

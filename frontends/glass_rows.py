@@ -20,7 +20,7 @@ from .glass_emit import Frame, row_block
 from .glass_eval import Evaluator, as_values
 from .glass_forms import Form, total
 from .glass_frames import Poisoned, shown
-from .glass_logic import Case, Literal, clauses, literal, ones
+from .glass_logic import Case, Literal, clauses, literal, ones, opposite
 from .glass_numbers import Numbers
 
 TURNED = {"<=": ">=", ">=": "<="}
@@ -186,33 +186,38 @@ class Rows:
     def alternatives(
         self, row: ast.Require, name: str, place: str, cases: Sequence[Case], guards: Sequence[Literal]
     ) -> None:
-        """One binary for each case that is not itself a binary, and the row that links them."""
+        """One binary for each case that is not itself a binary, and the row that links them.
+
+        Where one case and one binary are left, the binary switches the case itself.
+        """
         frames = self.evaluator.frames
         size = frames.size(frames.level)
-        terms: list[Form] = []
+        free = [opposite(guard) for guard in guards]
         switched: list[tuple[int, Case]] = []
         for number, case in enumerate(cases):
             only = literal(self.evaluator, case[0]) if len(case) == 1 else None
             if only is not None:
-                terms.append(only.form)
+                free.append(only)
             else:
                 switched.append((number, case))
+        if row.costs:
+            broken = self.binary(f"{name}.broken", (size,), f"soft:{name}", bool(row.overs))
+            self.pay(row, broken)
+            free.append(broken)
+        if len(switched) == len(free) == 1:
+            self.case(name, place, switched[0][1], opposite(free[0]), alone=False)
+            return
+        terms = [one.form for one in free]
+        guarding: list[Literal] = []
         if switched:
             shape = (size, len(switched)) if len(switched) > 1 else (size,)
             chosen = self.binary(f"{name}.case", shape, f"or:{name}", bool(row.overs))
             places = chosen.index.reshape(size, len(switched))
-            terms += [chosen.form.pick(places[:, k]) for k in range(len(switched))]
-        for guard in guards:
-            terms.append(total([ones(guard.form), -guard.form]))
-        if row.costs:
-            broken = self.binary(f"{name}.broken", (size,), f"soft:{name}", bool(row.overs))
-            self.pay(row, broken)
-            terms.append(broken.form)
+            guarding = [Literal(chosen.which, column, 1, chosen.form.pick(column)) for column in places.T]
+            terms += [one.form for one in guarding]
         self.emit(-total([*terms, -ones(terms[0])]), "<=", name, place, None)
-        for k, (number, case) in enumerate(switched):
-            guard = Literal(chosen.which, places[:, k], 1, chosen.form)
-            label = f"{name}.{number}" if len(cases) > 1 else f"{name}.then"
-            self.case(label, place, case, guard, alone=False)
+        for (number, case), guard in zip(switched, guarding, strict=True):
+            self.case(f"{name}.{number}" if len(cases) > 1 else f"{name}.then", place, case, guard, alone=False)
 
     def binary(self, name: str, shape: tuple[int, ...], origin: str, indexed: bool) -> Literal:
         """A new block of binaries, one for each element of a shape whose first axis is the index set."""

@@ -174,6 +174,9 @@ OBJECTIVES = {
     "empty": ("s[0] + sum(s[i] for i in 3..2)", lambda s: s[0]),
     "constant": ("3", lambda s: 3),
     "powers": ("sum(2^i * s[i] for i in 0..3) / 2^-1", lambda s: 2 * (s * [1, 2, 4, 8]).sum()),
+    "params": ("sum(s^two, axis = zero) + s[two] * (len(three) + floor(four[0])) + sum(s[i] for i in zero..two)",
+               lambda s: 4 + s[2] * 6 + s[:3].sum()),
+    "float of a param": ("float(four[1]) * s[0]", lambda s: 5 * s[0]),
     "precedence": ("2 - 3 - s[0] / 2 * 4 + -2^2", lambda s: -5 - 2 * s[0]),
     "let": ("e @ e", lambda s: ((s - 2 * s[::-1]) ** 2).sum()),
     "scaled square": ("-0.5 * sum((s + s)^2)", lambda s: -2 * (s * s).sum()),
@@ -184,7 +187,8 @@ OBJECTIVES = {
 def test_objectives_over_four_spins(name: str, tmp_path: Path) -> None:
     expression, value = OBJECTIVES[name]
     folder(tmp_path, Q=np.arange(16.0).reshape(4, 4))
-    text = f'param Q = load("Q.npy")\nvar s : spin[4]\nlet e = s - 2*s[[3, 2, 1, 0]]\nminimize {expression}'
+    params = "param zero = 0\nparam two = 2\nparam three = [1, 2]\nparam four = [4, 5]\n"
+    text = f'{params}param Q = load("Q.npy")\nvar s : spin[4]\nlet e = s - 2*s[[3, 2, 1, 0]]\nminimize {expression}'
     check(text, value, base_dir=tmp_path)
 
 
