@@ -18,6 +18,8 @@ from ..ir.types import FloatArray, IntArray
 
 def stacked_rows(problem: Problem, lins: Sequence[Lin]) -> sparse.csr_array:
     """All rows of the given blocks as one CSR matrix over ``problem``'s layout, columns sorted, duplicates summed."""
+    if lins and all(len(lin.parts) == 1 for lin in lins):
+        return tidy(below_each_other(problem, lins))
     data, row, column = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     first = 0
     for lin in lins:
@@ -28,7 +30,24 @@ def stacked_rows(problem: Problem, lins: Sequence[Lin]) -> sparse.csr_array:
             column.append(coo.coords[1].astype(np.int64) + problem.starts[name])
         first += lin.size
     entries = (np.concatenate(data), (np.concatenate(row), np.concatenate(column)))
-    csr = sparse.csr_array(sparse.coo_array(entries, shape=(first, problem.size)))
+    return tidy(sparse.csr_array(sparse.coo_array(entries, shape=(first, problem.size))))
+
+
+def below_each_other(problem: Problem, lins: Sequence[Lin]) -> sparse.csr_array:
+    """Blocks of one part each: their compressed rows as they are."""
+    data, column, ends = [], [], [np.zeros(1, np.int64)]
+    for lin in lins:
+        [(name, operator)] = lin.parts.items()
+        csr = operator.to_csr()
+        data.append(csr.data)
+        column.append(csr.indices.astype(np.int64) + problem.starts[name])
+        ends.append(csr.indptr[1:] + ends[-1][-1])
+    arrays = np.concatenate(data), np.concatenate(column), np.concatenate(ends)
+    return sparse.csr_array(arrays, shape=(sum(lin.size for lin in lins), problem.size))
+
+
+def tidy(csr: sparse.csr_array) -> sparse.csr_array:
+    """In place: columns sorted, duplicates summed, no explicit zeros."""
     csr.sum_duplicates()
     csr.eliminate_zeros()
     return csr

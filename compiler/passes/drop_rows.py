@@ -33,6 +33,8 @@ class DropRows:
 
     def run(self, problem: Problem) -> Step:
         chosen = [lin for lin in problem.lins.values() if lin.defines is None]
+        if not chosen:
+            return Step(problem)
         system = RowSystem.of(problem, chosen).snapped()
         idle = always_true(system, *problem.stack_bounds())
         covered = ~idle & dominated(system, ~idle)

@@ -118,7 +118,9 @@ def rebuilt(problem: Problem, block: Lin | Poly, result: Result) -> list[Block]:
     if not len(keep):
         return []
     # a guarded row that can never hold stays as 0 <= -1 (0 == 1): it forces its guard
-    matrix = sparse.csr_array(sparse.diags_array((~never[keep]).astype(np.float64)) @ rows.matrix[keep])
+    matrix = rows.matrix if len(keep) == block.size else rows.matrix[keep]
+    if never.any():
+        matrix = sparse.csr_array(sparse.diags_array((~never[keep]).astype(np.float64)) @ matrix)
     rhs = np.where(never, -1.0 if block.sense == "<=" else 1.0, rows.rhs)[keep]
     guard = taken(block.guard, keep)
     if isinstance(block, Poly):

@@ -40,13 +40,7 @@ class TightenBounds:
     adds: ClassVar[tuple[str, ...]] = ()
 
     def run(self, problem: Problem) -> Step:
-        sides = OneSided.of(RowSystem.of(problem).snapped())
-        box = Bounds.of(problem)
-        for _ in range(self.rounds):
-            new = sweep(sides, box)
-            if new.same(box):
-                break
-            box = new
+        box = self._box(problem)
         blocks: list[Block] = []
         notes: list[Note] = []
         for block in problem.blocks:
@@ -59,6 +53,19 @@ class TightenBounds:
                     block = replace(block, lower=lower.copy(), upper=upper.copy())
             blocks.append(block)
         return Step(problem.with_blocks(blocks) if notes else problem, ledger=tuple(notes))
+
+    def _box(self, problem: Problem) -> Bounds:
+        """The bounds that the sweeps arrive at."""
+        if not problem.lins:
+            return Bounds.of(problem)
+        sides = OneSided.of(RowSystem.of(problem).snapped())
+        box = Bounds.of(problem)
+        for _ in range(self.rounds):
+            new = sweep(sides, box)
+            if new.same(box):
+                break
+            box = new
+        return box
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,8 +49,9 @@ class Code(Operator):
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        columns = np.arange(len(self.owner))
-        csr = sparse.csr_array(sparse.coo_array((self.weight, (self.owner, columns)), shape=self.shape))
+        order = np.argsort(self.owner, kind="stable")
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.owner, minlength=self.height))])
+        csr = sparse.csr_array((self.weight[order], order, ends), shape=self.shape)
         csr.eliminate_zeros()
         return csr
 
