@@ -203,7 +203,7 @@ def comparison(tokens: Tokens, at: int, row: int, out: Parsed) -> tuple[str, str
     if items[at] not in SENSES:
         return low, high, at
     if sense == "E" or SENSES[items[at]] == sense or SENSES[items[at]] == "E":
-        raise Stop(at, "a row with two sides needs the same sign twice: 1 <= x + y <= 5")
+        raise Stop(at, "a row with two sides needs the same sign twice", "write it as: 1 <= x + y <= 5")
     other_low, other_high, behind = sides(SENSES[items[at]], *right_side(items, at + 1))
     return (low, other_high, behind) if sense == "G" else (other_low, high, behind)
 

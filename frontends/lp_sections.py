@@ -11,6 +11,8 @@ from .lp_rows import MIRRORED, OBJECTIVE, SENSES, TERM_HINTS, Parsed, Stop, expr
 from .lp_tokens import END, HEADING, NOT_A_NAME, Section, Tokens, sections
 from .source_text import SourceText
 
+SEPARATORS = (",", ";")
+SEPARATOR_HINT = "separate names by blanks and rows by line breaks"
 BOUND_HINT = "write bounds as: 0 <= x <= 4, or: x free"
 
 
@@ -69,6 +71,8 @@ class Reader:
     def objective(self, tokens: Tokens) -> None:
         items = tokens.items
         at = 2 if items[1] == ":" else 0
+        if items[0].startswith(SEPARATORS):
+            tokens.say(0, f"the objective begins with {items[0]}", SEPARATOR_HINT)
         try:
             if items[at] is not END:
                 at = expression(tokens, at, OBJECTIVE, self.out)
@@ -169,11 +173,15 @@ class Reader:
         for row, name in enumerate(self.out.names):
             if name and name in seen:
                 self.source.say(self.out.line(row), f"another row is called {name} too", "give every row its own name")
+            if name.startswith(SEPARATORS):
+                self.source.say(self.out.line(row), f"a row is called {name}", SEPARATOR_HINT)
             seen.add(name)
         for name in self.out.columns:
             if name.lower() in (*INFINITE, "nan"):
                 message = f"{name} stands where a variable or a finite number is needed"
                 self.source.say(self.find(name), message, "coefficients must be finite numbers")
+            elif name.startswith(SEPARATORS) or name.endswith(SEPARATORS):
+                self.source.say(self.find(name), f"a variable is called {name}", SEPARATOR_HINT)
             elif HEADING.fullmatch(name):
                 message = f"{name} is the name of a section and can't be a variable here"
                 self.source.say(self.find(name), message, "rename the variable, or begin the section on its own line")

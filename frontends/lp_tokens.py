@@ -51,13 +51,13 @@ class Section:
 def sections(source: SourceText) -> list[Section]:
     """The sections of the text. A keyword counts only at the beginning of a line and where it names nothing."""
     heads = list(HEADING.finditer(source.text))
-    ends = [head.start() for head in heads[1:]] + [len(source.text)]
+    ends = [*(head.start() for head in heads[1:]), len(source.text)]
     if source.text[: heads[0].start() if heads else None].strip():
         first = next(k for k, line in enumerate(source.lines, 1) if line.strip())
         source.say(first, "the file does not begin with an objective", "begin with a line Minimize or Maximize")
     return [
         Section(str(head.lastgroup), head.group().strip(), source.place(head.start())[0], head.end(), end)
-        for head, end in zip(heads, ends, strict=True)
+        for head, end in zip(heads, ends, strict=False)
     ]
 
 

@@ -15,8 +15,10 @@ UNSUPPORTED = frozenset({
     "SOS", "SOS1", "SOS2", "SETS", "CSECTION", "LAZYCONS", "USERCUTS", "DELAYEDROWS", "MODELCUTS", "GENCONS", "PWLOBJ",
     "PWLNAM", "PWLCON", "REFROW", "OBJNAME", "BRANCH",
 })  # fmt: skip
+TAKES_ARGUMENT = frozenset({"NAME", "OBJSENSE", "QSECTION", "QCMATRIX"})
 REPEATABLE = frozenset({"QCMATRIX"})
 SENSES = {"MAX": True, "MAXIMIZE": True, "MAXIMISE": True, "MIN": False, "MINIMIZE": False, "MINIMISE": False}
+MARKER = "'MARKER'"
 FIELDS = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
 """Where the six fields of a line in fixed format stand, from 0."""
 
@@ -41,7 +43,7 @@ def sections(source: SourceText) -> list[Section]:
     """The sections of the text. A heading begins at the first character of its line, everything else later."""
     heads = [k for k, line in enumerate(source.lines, 1) if line and line[0] not in " \t*"]
     found: list[Section] = []
-    for line, last in zip(heads, [*heads[1:], len(source.lines) + 1], strict=True):
+    for line, last in zip(heads, [*heads[1:], len(source.lines) + 1], strict=False):
         word, _, argument = source.lines[line - 1].strip().partition(" ")
         word = word.upper()
         if word in SENSES and found and found[-1].word == "OBJSENSE" and not argument:
@@ -63,6 +65,8 @@ def outline(source: SourceText, found: list[Section]) -> None:
         if needed not in words and "ENDATA" in words:
             source.say(0, f"the file has no section {needed}", "check that it is an MPS file")
     for number, section in enumerate(found):
+        if section.argument and section.word in KNOWN - TAKES_ARGUMENT:
+            source.say(section.line, f"text stands behind {section.word}", "lines with data begin with a blank")
         if section.word in words[:number] and section.word not in REPEATABLE:
             source.say(section.line, f"section {section.word} occurs twice", "put its lines into one section")
         filled = any(True for _ in data(source, section, str.split))
@@ -87,6 +91,8 @@ def fixed(line: str) -> list[str]:
 
     Names may hold blanks. Where something stands between the fields, one field more than any line can have is returned.
     """
+    if MARKER in line:  # stands in various columns
+        return line.split()
     between = zip((0, *(end for _, end in FIELDS)), (*(begin for begin, _ in FIELDS), None), strict=True)
     if any(line[begin:end].strip() for begin, end in between):
         return [line] * (len(FIELDS) + 1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .mps_lines import SENSES, Section, Splitter, data
+from .mps_lines import MARKER, SENSES, Section, Splitter, data
 from .source_text import SourceText
 
 OBJECTIVE, FREE = -1, -2
 """Numbers of rows that are no constraints: the first N row, and the other ones."""
-MARKER = "'MARKER'"
 VALUELESS = frozenset({"FR", "MI", "PL", "BV"})
 VALUED = frozenset({"UP", "LO", "FX", "LI", "UI"})
 Stated = tuple[str, int]
@@ -148,12 +147,14 @@ class Reader:
 
     def marker(self, line: int, fields: list[str], marked: bool) -> bool:
         """Whether integer columns follow a line that is no entry."""
-        if len(fields) < 2 or fields[1] != MARKER:
+        if len(fields) != 3 or fields[1] != MARKER:
             self.misfit(line, "a column, a row and a number")
-        elif fields[-1] not in ("'INTORG'", "'INTEND'"):
-            self.source.say(line, f"unknown marker {fields[-1]}", "markers are 'INTORG' and 'INTEND'")
+        elif fields[2] not in ("'INTORG'", "'INTEND'"):
+            self.source.say(line, f"unknown marker {fields[2]}", "markers are 'INTORG' and 'INTEND'")
+        elif marked == (fields[2] == "'INTORG'"):
+            self.source.say(line, f"marker {fields[2]} without its counterpart", "alternate INTORG and INTEND")
         else:
-            return fields[-1] == "'INTORG'"
+            return not marked
         return marked
 
     def new_column(self, name: str, line: int, marked: bool) -> int:
