@@ -9,7 +9,7 @@ from .decimals import INFINITE
 from .lp_tokens import END, NOT_A_NAME, Tokens
 
 SENSES = {"<": "L", "<=": "L", "=<": "L", ">": "G", ">=": "G", "=>": "G", "=": "E", "==": "E"}
-SIGNS = frozenset("+-")
+SIGNS = {"+": "", "-": "-"}
 DIGITS = frozenset("0123456789.")
 TWO = re.compile(r"0*2(\.0*)?")
 MIRRORED = {"L": "G", "G": "L", "E": "E"}
@@ -80,7 +80,7 @@ def expression(tokens: Tokens, at: int, row: int, out: Parsed) -> int:
     while True:
         item = items[at]
         if item in SIGNS:
-            text, at = signs(items, at)
+            text, at = (SIGNS[item], at + 1) if items[at + 1] not in SIGNS else signs(items, at)
         elif first:
             text = ""
         else:  # every term but the first needs a sign
