@@ -45,8 +45,6 @@ class RangeSlacks:
         chosen = [lin for lin in problem.lins.values() if lin.defines is None and lin.sense == "<="]
         if not chosen:
             return Step(problem)
-        if not chosen:
-            return Step(problem)
         system = RowSystem.of(problem, chosen).snapped()
         ranged = (system.guard >= 0) & np.isfinite(system.low)
         for row in np.flatnonzero(ranged)[:1].tolist():
