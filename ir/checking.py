@@ -7,6 +7,7 @@ claimed is false.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,8 +119,13 @@ def witness_values(problem: Problem, witness: Any) -> dict[str, FloatArray]:
         raise InputError(f"the witness and the problem differ in variables: {', '.join(missing)}")
     values = {}
     for name, var in problem.vars.items():
+        given = witness[name]
+        if isinstance(given, Mapping):
+            if sorted(given) != sorted(var.labels()):
+                raise InputError(f"the witness's {name} names other variables than the problem")
+            given = np.reshape([given[label] for label in var.labels()], var.shape)
         try:
-            array = np.asarray(witness[name], dtype=np.float64)
+            array = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):
             raise InputError(f"the witness's {name} holds something that is no number") from None
         if array.shape != var.shape or not np.isfinite(array).all():

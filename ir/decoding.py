@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .answers import Answer
-from .blocks import Lin, Poly
+from .blocks import Lin, Poly, Var
 from .evaluate import Evaluation, evaluate
 from .guarantee import Guarantee
 from .ledger import Ledger
@@ -66,19 +66,18 @@ class Decoded:
         return found
 
     def witness(self, sample: int) -> dict[str, Any]:
-        """A sample in the shapes of the source's variables; whole numbers as int."""
-        return {
-            name: shaped(var.domain, var.shape, self.values[name][sample]) for name, var in self.source.vars.items()
-        }
+        """A sample by variable block: nested lists in the block's shape, or names to values where elements have names
+        of their own. Whole numbers as int."""
+        return {name: shaped(var, self.values[name][sample]) for name, var in self.source.vars.items()}
 
     def __len__(self) -> int:
         return len(self.occurrences)
 
 
-def shaped(domain: str, shape: tuple[int, ...], flat: FloatArray) -> Any:
-    """Nested lists in a variable's shape."""
-    array = flat.reshape(shape)
-    return (array if domain == "real" else np.rint(array).astype(np.int64)).tolist()
+def shaped(var: Var, flat: FloatArray) -> Any:
+    """Values of one block as a witness shows them."""
+    array = flat if var.domain == "real" else np.rint(flat).astype(np.int64)
+    return dict(zip(var.labels(), array.tolist(), strict=True)) if var.names else array.reshape(var.shape).tolist()
 
 
 def decode(source: Problem, lift: Lift, samples: Samples) -> Decoded:
