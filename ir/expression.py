@@ -357,8 +357,12 @@ def matmul(left: Expression, right: Expression) -> Expression:
         if left.terms or right.terms:
             return multiply(left, right).sum()
         product = inner_product(left.affine, right.affine)
-        ones = sparse.csr_array(np.ones((1, left.size)))
-        return replace(product, exact=lambda r: left.exactly(r).times(right.exactly(r)).combined(ones, r))
+
+        def exactly(reading: str) -> ExactTerms:
+            ones = sparse.csr_array(np.ones((1, left.size)))
+            return left.exactly(reading).times(right.exactly(reading)).combined(ones, reading)
+
+        return replace(product, exact=exactly)
     if len(left.shape) == 2 and len(right.shape) in (1, 2) and left.shape[1] == right.shape[0]:
         columns = right if len(right.shape) == 2 else right.reshape(right.shape[0], 1)
         product = multiply(left.reshape(*left.shape, 1), columns.reshape(1, *columns.shape)).sum(axis=1)
