@@ -1,8 +1,9 @@
 """Large sweeps of what must never be wrong; the suite runs the same generators with moderate counts.
 
-    python benchmarks/soundness.py [families|rows|laws|squares|weights|passes ...] [--count N] [--seed S]
+    python benchmarks/soundness.py [families|models|rows|laws|squares|weights|passes ...] [--count N] [--seed S]
 
 families  the default QUBO of every family: all ground states decode to the source's optimum (enumeration)
+models    random models of everything the builder can say, every way to a QUBO and through HiGHS (tests/fuzz_models.py)
 rows      decimal and capacity-divided rows: how many are normalised exactly, and their feasible sets
 laws      guarantee and lift of every pass (tests/laws.py)
 passes    the MILP-side passes against enumeration in integers (tests/models.py)
@@ -64,6 +65,15 @@ def ground_states_right(model: Model) -> tuple[bool, int]:
     return right and answer.status == "optimal" and answer.value == model.optimum, compiled.problem.size
 
 
+def models(count: int, seed: int) -> bool:
+    """Random models, compiled and solved every way, against all their points."""
+    from test_end_to_end import sweep
+
+    for what, number in sorted(sweep(count, seed, bits=18).items()):
+        print(f"  {what:<60} {number:>5}", flush=True)
+    return True
+
+
 def rows(count: int, seed: int) -> bool:
     """Rows of one decimal and rows divided by their capacity, 4 to 12 terms."""
     kinds: Counter[str] = Counter()
@@ -105,10 +115,10 @@ def laws(count: int, seed: int) -> bool:
 
 def passes(count: int, seed: int) -> bool:
     """The MILP-side passes against integer enumeration."""
-    import models
+    import models as cases
 
-    for name in models.CASES:
-        print(f"  {name:<45} {dict(models.sweep(name, count, seed))}", flush=True)
+    for name in cases.CASES:
+        print(f"  {name:<45} {dict(cases.sweep(name, count, seed))}", flush=True)
     return True
 
 
@@ -143,7 +153,10 @@ def squares(count: int, seed: int) -> bool:
     return bqm.num_interactions == 57_630 and worst <= 1e-12
 
 
-SWEEPS = {"families": families, "rows": rows, "laws": laws, "passes": passes, "weights": weights, "squares": squares}
+SWEEPS = {
+    "families": families, "models": models, "rows": rows, "laws": laws, "passes": passes, "weights": weights,
+    "squares": squares,
+}  # fmt: skip
 
 
 def main() -> None:
