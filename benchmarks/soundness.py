@@ -6,7 +6,7 @@ families  the default QUBO of every family: all ground states decode to the sour
 models    random models of everything the builder can say, every way to a QUBO and through HiGHS (tests/fuzz_models.py)
 rows      decimal and capacity-divided rows: how many are normalised exactly, and their feasible sets
 laws      guarantee and lift of every pass (tests/laws.py)
-passes    the MILP-side passes against enumeration in integers (tests/models.py)
+passes    the MILP-side passes against enumeration in integers (tests/sweeps.py)
 weights   the weight rules on random models (tests/weights_cases.py)
 squares   no coupler dropped from a 20-bit least-squares model
 """
@@ -115,7 +115,7 @@ def laws(count: int, seed: int) -> bool:
 
 def passes(count: int, seed: int) -> bool:
     """The MILP-side passes against integer enumeration."""
-    import models as cases
+    import sweeps as cases
 
     for name in cases.CASES:
         print(f"  {name:<45} {dict(cases.sweep(name, count, seed))}", flush=True)

@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+from laws import CASES, sweep
 
 from isinglass.compiler.pipeline import PASSES
-
-sys.path.insert(0, str(Path(__file__).parent))
-from laws import CASES, sweep
 
 # they need what a driver finds (an incumbent's value, multipliers): judged with it in test_incumbents.py
 ELSEWHERE = {"tighten-activity", "objective-cutoff"}

@@ -1,7 +1,7 @@
 """Row multipliers from the LP relaxation, to sharpen proved penalty weights.
 
-The multipliers are only a hint: the weight rule ``incumbent`` recomputes the bound that they give, rounded outward, so a
-wrong or imprecise dual can cost weight but never soundness.
+The multipliers are only a hint: the weight rule ``incumbent`` recomputes the bound that they give, rounded outward,
+so a wrong or imprecise dual can cost weight but never soundness.
 """
 
 from __future__ import annotations
