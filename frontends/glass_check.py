@@ -65,7 +65,7 @@ def declared_by(statement: Node) -> tuple[ast.Name, ...]:
 def declare(names: Names, statement: Declaration) -> None:
     for name in declared_by(statement):
         taken = names.declared.get(name.name)
-        if name.name in STATEMENTS or name.name in RESERVED or name.name in FUNCTIONS or name.name in CONSTANTS:
+        if name.name in {*STATEMENTS, *RESERVED, *FUNCTIONS, *CONSTANTS, "objective"}:
             message = f"{name.name!r} is a word of the language"
             names.errors.append(name.at.error("name", message, "choose another name"))
         elif taken is not None:

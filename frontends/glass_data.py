@@ -7,8 +7,11 @@ for their decimal. Infinite numbers are kept (they may be bounds); NaN is an err
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,8 +20,14 @@ from ..ir.errors import InputError, nearest
 from ..ir.rational import exact_text
 from ..ir.types import AnyArray
 from .glass_frames import AXES
+from .glass_literals import literals
 from .glass_numbers import Numbers
 
+DAMAGED = (
+    OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, OverflowError, SyntaxError, NotImplementedError,
+    RuntimeError, BadZipFile, zlib.error, struct.error, TokenError,
+)  # fmt: skip
+"""What numpy and zipfile raise for files that are cut off or altered."""
 FORMATS = (".npy", ".npz", ".csv")
 
 
@@ -47,7 +56,7 @@ def load_data(path: Path, shown: str, key: str | None) -> Numbers:
             else "check the path"
         )
         raise InputError(f"{shown}: no such file", code="load", hint=hint) from None
-    except (OSError, EOFError, ValueError, BadZipFile, KeyError, MemoryError) as error:
+    except DAMAGED as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
         raise InputError(
             f"{shown}: cannot be read: {reason}", code="load", hint="was it cut off? write it again"
@@ -131,11 +140,9 @@ def is_number(cell: str) -> bool:
 
 def decimals(texts: list[str]) -> Numbers:
     """The exact decimals of texts, infinite ones as floats."""
-    from .glass_eval import literal
-
     if any("inf" in text.lower() for text in texts):
         return Numbers.given(np.array(texts, dtype=np.float64), "decimal")
     if all(len(text) <= 16 or exact_text(text)[1] for text in texts):
         values = np.array(texts, dtype=np.float64)
-        return Numbers.given(values, "decimal") if (values != np.floor(values)).any() else literal(tuple(texts))
-    return literal(tuple(texts))
+        return Numbers.given(values, "decimal") if (values != np.floor(values)).any() else literals(tuple(texts))
+    return literals(tuple(texts))

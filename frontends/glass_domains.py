@@ -179,10 +179,10 @@ def compared(side: Numbers) -> tuple[FloatArray, FloatArray]:
 def ceiling(side: Numbers) -> FloatArray:
     if side.floats is not None and not np.isfinite(side.floats).all():
         return np.ceil(side.floats)
-    return (-(-side).floor()).to_float()
+    return above(-(-side).floor())
 
 
 def flooring(side: Numbers) -> FloatArray:
     if side.floats is not None and not np.isfinite(side.floats).all():
         return np.floor(side.floats)
-    return side.floor().to_float()
+    return below(side.floor())

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import singledispatchmethod
 from typing import Any
 
 import numpy as np
 
 from ..ir.errors import Diagnostic, InputError, IsinglassError
-from ..ir.rational import exact_text, read
 from ..ir.types import BoolArray
 from . import glass_ast as ast
 from .glass_arithmetic import add, as_form, matmul, multiply, quotient, raised, stack
@@ -25,6 +23,7 @@ from .glass_frames import Frames, Poisoned, Value
 from .glass_functions import RULES, over_set
 from .glass_index import bind, filtered, picked
 from .glass_layout import Layout
+from .glass_literals import literals, number
 from .glass_numbers import Numbers
 
 
@@ -127,7 +126,7 @@ class Evaluator:
 
     @evaluate.register
     def _many(self, node: ast.Numbers) -> Value:
-        return Value.constant(literal(node.texts))
+        return Value.constant(literals(node.texts))
 
     @evaluate.register
     def _string(self, node: ast.String) -> Value:
@@ -250,28 +249,6 @@ class Evaluator:
         with self.under(node.over) as level:
             (body,) = self.need(node.body)
             return over_set(self, node, body, level)
-
-
-def number(text: str) -> Fraction:
-    """The exact value of a number in the text."""
-    value, _ = exact_text(text)
-    try:
-        exact = Fraction(text)
-    except ValueError:
-        raise InputError("a number with too many digits", code="value", hint="at most 4,000 digits are read") from None
-    if value == 0 and exact:
-        raise InputError(f"{text} is too small for a float64", code="value", hint="rescale the model")
-    return exact
-
-
-def literal(texts: tuple[str, ...]) -> Numbers:
-    """Exact numbers from many texts."""
-    if max(map(len, texts)) <= 16 and not any("e" in text or "E" in text for text in texts):
-        top, bottom = read(np.array(texts, dtype=np.float64), "decimal")
-        return Numbers(top.shape, "exact", top=top, bottom=bottom)
-    exact = [number(text) for text in texts]
-    top = np.array([value.numerator for value in exact], dtype=object)
-    return Numbers.ratio(top, np.array([value.denominator for value in exact], dtype=object))
 
 
 def as_values(evaluator: Evaluator, values: Sequence[Value]) -> tuple[list[Form], tuple[int, ...]]:

@@ -219,6 +219,8 @@ def test_bounds_and_domains() -> None:
     found = problem_of(text)
     assert found.vars["k"].lower.tolist() == [0, 0, 0] and found.vars["k"].upper.tolist() == [1, 2, 3]
     assert found.vars["t"].lower.tolist() == [2] and found.vars["t"].upper.tolist() == [3]
+    wide = problem_of("var w : int in -2^60-1..2^60+1\nminimize w").vars["w"]
+    assert (wide.lower.tolist(), wide.upper.tolist()) == ([-(2.0**60)], [2.0**60])  # rounded inward
     real = problem_of("var r : real[2] in 0..[0.1, inf]\nvar q : real\nminimize sum(r) + q").vars
     assert real["r"].upper.tolist() == [0.1, np.inf] and real["q"].lower.tolist() == [-np.inf]
 
