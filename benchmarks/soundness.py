@@ -133,13 +133,10 @@ def weights(count: int, seed: int) -> bool:
 
 def squares(count: int, seed: int) -> bool:
     """min |A x - b|^2, d = 16, 20 bits each: 57,630 couplers, energies equal to the residual in rationals."""
-    from build_models import least_squares_data
+    from build_models import ours_squares, squares_data
 
-    data = least_squares_data(16, 20)
-    b = isinglass.Builder("squares")
-    y = b.integer("y", (17,), 0, data["top"])
-    b.minimize(y @ data["G"] @ y + data["g"] @ y + data["constant"])
-    bqm = isinglass.compile(b.build(), "bqm").bqm
+    data = squares_data(16, 20)
+    bqm = ours_squares(**data)
     rng = np.random.default_rng(seed)
     worst = 0.0
     e = np.kron(np.eye(17), 2.0 ** np.arange(20))
