@@ -10,7 +10,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from ..ir.errors import Diagnostic, InputError, nearest
 from .glass_ast import Node, Place, Source, Spec
-from .glass_messages import STATEMENTS, explain
+from .glass_messages import RESERVED, STATEMENTS, explain
 from .glass_tree import build, parser
 
 NESTING = 64
@@ -23,7 +23,7 @@ _MARK = re.compile(
     re.MULTILINE,
 )
 _DECLARES = re.compile(r"[ \t]*(\w+)[ \t]+([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*[:=]")
-_LINE = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]+[\w\[(]", re.MULTILINE)
+_LINE = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]+(\w+|[\[(])", re.MULTILINE)
 _BLANK = re.compile(r"(?:\s|#[^\n]*)*")
 
 
@@ -100,19 +100,27 @@ class Reader:
             place = chunk.start + (error.pos_in_stream or 0)
             line = self.source.text.rfind("\n", 0, place) + 1
             ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-            if not ended and self.begins_line(chunk, line, place):
-                self.read(Chunk(chunk.start, line, chunk.word, []))
-                self.unknown(place, chunk.end)
-            else:
+            cut = None if ended else self.statement_at(chunk, line, place)
+            if cut is None:
                 self.fail(chunk, explain(error, self.source, chunk))
                 self.misspelt(place, chunk.end)
+            else:
+                head = list(split(self.source.text[chunk.start : cut]))[-1]
+                self.read(Chunk(chunk.start, cut, chunk.word, [chunk.start + bracket for bracket in head.brackets]))
+                self.unknown(cut, chunk.end)
 
-    def begins_line(self, chunk: Chunk, line: int, place: int) -> bool:
-        """Whether the character at ``place`` begins a word that begins a line outside all brackets."""
+    def statement_at(self, chunk: Chunk, line: int, place: int) -> int | None:
+        """Where an unknown statement seems to begin in the line of an error: at nearly a keyword, or at a word that
+        begins the line outside all brackets."""
         text = self.source.text
-        if place >= chunk.end or line <= chunk.start or text[line:place].strip() or not text[place].isalpha():
-            return False
-        return not list(split(text[chunk.start : line]))[-1].brackets
+        if line <= chunk.start:
+            return None
+        found = _LINE.match(text, line, chunk.end)
+        if found and nearest(found[1], STATEMENTS).startswith("did") and found[2] not in RESERVED:
+            return found.start(1)
+        if place >= chunk.end or text[line:place].strip() or not text[place].isalpha():
+            return None
+        return None if list(split(text[chunk.start : line]))[-1].brackets else place
 
     def fail(self, chunk: Chunk, error: Diagnostic) -> None:
         """Keep an error, and the names that the statement would have declared."""
@@ -133,7 +141,7 @@ class Reader:
         """Report every line that begins after ``start`` with nearly a keyword and another word."""
         first = self.source.text.find("\n", start, end)
         for line in _LINE.finditer(self.source.text, first + 1, end) if first >= 0 else ():
-            if nearest(line[1], STATEMENTS).startswith("did"):
+            if nearest(line[1], STATEMENTS).startswith("did") and line[2] not in RESERVED:
                 self.report(line.start(1))
 
     def report(self, start: int) -> None:

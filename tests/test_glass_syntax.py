@@ -157,6 +157,13 @@ def test_an_unknown_statement_is_cut_from_the_one_before_it() -> None:
     assert len(spec.statements) == 2
 
 
+def test_an_unknown_statement_behind_an_unfinished_one() -> None:
+    for first in ("minimize x +", "let v = [1, 2", "require sum(x"):
+        spec = parse_syntax(Source("s", f"{first}\nrequir y <= 3\nlet c = 4\n"))
+        assert [(e.span.line, "requir" in e.message) for e in spec.errors if e.span] == [(1, False), (2, True)]
+        assert len(spec.statements) == 1
+
+
 def test_keywords_of_statements_are_option_names_too() -> None:
     text = "train robust(logistic(ridge = 0.003), data = d,\n  attack = pgd(l2, eps = 0.4),\n  bound = 3, steps = 128)"
     assert not parse_syntax(Source("s", text)).errors
