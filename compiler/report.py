@@ -10,7 +10,7 @@ import numpy as np
 from ..ir.blocks import Penalty, Poly
 from ..ir.guarantee import Guarantee
 from ..ir.problem import Problem
-from .penalty_proof import still_proved
+from .penalties.proof import still_proved
 from .pipeline import Trace
 
 

@@ -83,25 +83,16 @@ class Rows:
     @classmethod
     def of(cls, form: Form, layout: Layout) -> Rows:
         """Monomials of all parts put together; a matrix stays whole where nothing else touches its block."""
-        touched = [set(np.unique(p.which).tolist()) if isinstance(p, Entries) and p.degree == 1 else
-                   {p.which} if isinstance(p, Matrix) else set() for p in form.parts]  # fmt: skip
-        whole: list[Entries | Matrix] = []
-        rest: list[Entries] = []
-        for place, part in enumerate(form.parts):
-            alone = isinstance(part, Matrix) and not any(
-                part.which in other for k, other in enumerate(touched) if k != place
-            )
-            if alone and isinstance(part, Matrix):
-                whole.append(part)
-            else:
-                rest.append(as_entries(part))
+        matrices = [part for part in form.parts if isinstance(part, Matrix)]
+        rest = [as_entries(part) for part in form.parts if not isinstance(part, Matrix)]
+        found = by_degree(rest, layout)
+        touched = set(np.unique(found[1].which).tolist()) if 1 in found else set()
+        blocks = [matrix.which for matrix in matrices]
+        whole = [m for m in matrices if blocks.count(m.which) == 1 and m.which not in touched]
+        if len(whole) < len(matrices):
+            rest += [matrix.entries() for matrix in matrices if not any(matrix is other for other in whole)]
+            found = by_degree(rest, layout)
         constant = form.constant
-        by_degree: dict[int, list[Entries]] = {}
-        for entries in compact(rest):
-            assert isinstance(entries, Entries)
-            for item in simplified(entries, layout):
-                by_degree.setdefault(item.degree, []).append(item)
-        found = {d: joined(items) for d, items in by_degree.items()}
         if 0 in found and len(found[0].row):
             constant = constant + found[0].coefficient.summed(found[0].row, form.size)
         linear = [found[1]] if 1 in found and len(found[1].row) else []
@@ -119,8 +110,11 @@ class Rows:
         return not self.linear and not self.higher
 
 
-def joined(items: Sequence[Entries]) -> Entries:
-    """Lists of monomials of one degree as one list without repeats."""
-    if len(items) == 1:
-        return items[0]
-    return gathered(concatenated(items))
+def by_degree(parts: Sequence[Entries], layout: Layout) -> dict[int, Entries]:
+    """All monomials simplified, one list without repeats for each degree."""
+    lists: dict[int, list[Entries]] = {}
+    for entries in compact(parts):
+        assert isinstance(entries, Entries)
+        for item in simplified(entries, layout):
+            lists.setdefault(item.degree, []).append(item)
+    return {d: items[0] if len(items) == 1 else gathered(concatenated(items)) for d, items in lists.items()}

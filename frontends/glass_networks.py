@@ -11,7 +11,7 @@ from ..ir.errors import InputError, Refused, nearest
 from . import glass_ast as ast
 from .glass_forms import Form
 from .glass_frames import Poisoned, Value, shown
-from .network import Network, network_blocks, output_name
+from .networks.network import Network, network_blocks, output_name
 
 if TYPE_CHECKING:
     from .glass_eval import Workspace
@@ -56,7 +56,7 @@ class Networks:
             raise InputError(
                 "onnx takes the name of a file in quotes", code="call", hint='network f = onnx("net.onnx")'
             )
-        from .onnx_reader import read_network
+        from .networks.reader import read_network
 
         self.known[statement.name.name] = read_network(self.base_dir / call.args[0].value)
 

@@ -37,8 +37,8 @@ from isinglass.compiler.passes.range_slacks import RangeSlacks
 from isinglass.compiler.passes.tighten_activity import TightenActivity
 from isinglass.compiler.pipeline import Pipeline
 from isinglass.compiler.pipeline_values import Named
-from isinglass.compiler.row_system import RowSystem
-from isinglass.compiler.safe_dual import SafeDual
+from isinglass.compiler.rows.safe_dual import SafeDual
+from isinglass.compiler.rows.system import RowSystem
 from isinglass.ir.errors import Infeasible, Refused
 from isinglass.ir.evaluate import evaluate
 from isinglass.ir.problem import Problem

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
-from isinglass.compiler.network_view import NetView
+from isinglass.compiler.networks.view import NetView
 from isinglass.compiler.passes.bound_intervals import BoundIntervals
 from isinglass.compiler.passes.encode_activations import FORMS, EncodeActivations
 from isinglass.compiler.pipeline import Pipeline

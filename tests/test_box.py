@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isinglass.frontends.box import Box
+from isinglass.frontends.networks.box import Box
 from isinglass.ir.errors import InputError
 
 sides = st.floats(-1e6, 1e6) | st.integers(-5, 5).map(float) | st.decimals(-2, 2, places=3).map(float)

@@ -192,6 +192,20 @@ def test_objectives_over_four_spins(name: str, tmp_path: Path) -> None:
     check(text, value, base_dir=tmp_path)
 
 
+def test_a_whole_matrix_beside_other_terms_of_its_block() -> None:
+    head = "param A = [[1, 2], [3, 4]]\nvar b : bin[2]\nminimize sum(b)\nrequire "
+    rows = {
+        "A @ b + b^2 <= 4": lambda b: A @ b + b,
+        "A @ b + A @ b - b <= 4": lambda b: 2 * A @ b - b,
+        "A @ b + 3*b[1] <= 4": lambda b: A @ b + 3 * b[1],
+        "A @ b + b[0]*b[1] <= 4": lambda b: A @ b + b[0] * b[1],
+        "-(A @ b) + (A @ b)[[1, 0]] <= 4": lambda b: (A @ b)[::-1] - A @ b,
+    }
+    A = np.array([[1, 2], [3, 4]])  # noqa: N806
+    for row, left in rows.items():
+        check(head + row, lambda b, left=left: float(b.sum()) if (left(b) <= 4).all() else None)
+
+
 def test_matrices_of_variables() -> None:
     text = """
     param C = [[4, 1, 3], [2, 0, 5]]

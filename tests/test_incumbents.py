@@ -22,7 +22,7 @@ from isinglass.compiler.passes.tighten_activity import TightenActivity
 from isinglass.compiler.passes.tighten_bounds import TightenBounds
 from isinglass.compiler.pipeline import Pipeline
 from isinglass.compiler.pipeline_values import Named
-from isinglass.compiler.row_system import RowSystem
+from isinglass.compiler.rows.system import RowSystem
 from isinglass.ir.blocks import Fn, Guard, Lin, Poly, Var
 from isinglass.ir.errors import Refused, UsageError
 from isinglass.ir.operators.csr import Csr

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isinglass.frontends.lp_reader import read_lp
+from isinglass.frontends.models.lp_reader import read_lp
 from isinglass.ir.errors import InputError, IsinglassError, Refused
 from isinglass.ir.tasks import Optimize
 from isinglass.ir.verify import verify

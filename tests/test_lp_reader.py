@@ -13,7 +13,7 @@ import pytest
 import row_files
 from hypothesis import given, settings
 
-from isinglass.frontends.lp_reader import read_lp
+from isinglass.frontends.models.lp_reader import read_lp
 from isinglass.ir.errors import InputError
 from isinglass.ir.evaluate import evaluate
 from isinglass.ir.problem import Problem

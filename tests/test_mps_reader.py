@@ -12,8 +12,8 @@ import row_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isinglass.frontends.lp_reader import read_lp
-from isinglass.frontends.mps_reader import read_mps
+from isinglass.frontends.models.lp_reader import read_lp
+from isinglass.frontends.models.mps_reader import read_mps
 from isinglass.ir.errors import InputError, IsinglassError, Refused
 from isinglass.ir.evaluate import evaluate
 from isinglass.ir.problem import Problem

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isinglass.compiler.bounds.interval import Interval, affine_interval, ball
-from isinglass.compiler.network_view import NetView
+from isinglass.compiler.networks.view import NetView
 from isinglass.compiler.passes.bound_intervals import BoundIntervals
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Arg, Block, Fn, Lin, Var

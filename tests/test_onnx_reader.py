@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from isinglass.backends.network_runner import NetworkRunner
-from isinglass.frontends.network import Network, network_blocks
-from isinglass.frontends.onnx_reader import OPERATORS, read_network, supported
+from isinglass.frontends.networks.network import Network, network_blocks
+from isinglass.frontends.networks.reader import OPERATORS, read_network, supported
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Fn, Lin, Var
 from isinglass.ir.errors import InputError

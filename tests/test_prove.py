@@ -19,11 +19,11 @@ from isinglass.backends.network_runner import NetworkRunner
 from isinglass.compiler.bounds.interval import Interval
 from isinglass.compiler.driver import DRIVERS
 from isinglass.compiler.drivers.milp_prove import MilpProve
-from isinglass.compiler.network_view import NetView
-from isinglass.compiler.unsafe_cases import UnsafeCase, cases_of
-from isinglass.frontends.box import Box
-from isinglass.frontends.onnx_reader import read_network
-from isinglass.frontends.properties import Property, Unsafe, argmax_is, prove
+from isinglass.compiler.networks.unsafe_cases import UnsafeCase, cases_of
+from isinglass.compiler.networks.view import NetView
+from isinglass.frontends.networks.box import Box
+from isinglass.frontends.networks.properties import Property, Unsafe, argmax_is, prove
+from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine
 from isinglass.ir.answers import Answer
 from isinglass.ir.blocks import Arg, Fn, Lin, Poly, Var

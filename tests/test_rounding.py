@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from isinglass.compiler import row_scan
-from isinglass.compiler.rounding import KINDS, NormalizedRows, normalize
-from isinglass.compiler.row_gap import BITS, widen
+from isinglass.compiler.rows import scan as row_scan
+from isinglass.compiler.rows.gap import BITS, widen
+from isinglass.compiler.rows.rounding import KINDS, NormalizedRows, normalize
 from isinglass.ir.errors import InputError, UsageError
 from isinglass.ir.rational import READINGS, read_fraction
 from isinglass.ir.types import BoolArray, FloatArray

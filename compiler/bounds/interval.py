@@ -20,7 +20,7 @@ from ...ir.affine import Affine
 from ...ir.blocks import Fn
 from ...ir.order import Solved
 from ...ir.types import FloatArray
-from ..network_view import BatchBox, NetView
+from ..networks.view import BatchBox, NetView
 
 UNIT = 2.0**-53
 TINY = 5e-324

@@ -15,8 +15,8 @@ from scipy import sparse
 from ...ir.protocols import Limits
 from ...ir.sums import sum_by
 from ...ir.types import BoolArray, FloatArray, IntArray
-from ..row_system import RowSystem
-from ..stacked import StackedPoly
+from ..rows.stacked import StackedPoly
+from ..rows.system import RowSystem
 
 PATIENCE = 8
 """Steps in a row with (without) violated rows after which weights rise (fall)."""

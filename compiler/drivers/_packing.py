@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ...ir.protocols import Limits
 from ...ir.types import FloatArray, IntArray
-from ..row_system import RowSystem
+from ..rows.system import RowSystem
 
 COPIES = 64
 NOISE = 0.4

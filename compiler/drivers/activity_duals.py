@@ -16,8 +16,8 @@ from ...ir.operator import check_limit
 from ...ir.problem import Problem
 from ...ir.protocols import Limits, OpenLp
 from ...ir.types import FloatArray
-from ..row_system import RowSystem
-from ..safe_dual import SafeDual
+from ..rows.safe_dual import SafeDual
+from ..rows.system import RowSystem
 
 ENTRIES = 50_000_000
 """Most multipliers: rows squared."""

@@ -20,8 +20,8 @@ from ...ir.problem import Problem
 from ...ir.protocols import Limits, OpenLp
 from ...ir.types import FloatArray
 from ..passes.guards_to_big_m import GuardsToBigM
-from ..row_system import RowSystem
-from ..stacked import StackedPoly, stacked_poly
+from ..rows.stacked import StackedPoly, stacked_poly
+from ..rows.system import RowSystem
 from ._one_move import Model, search
 from ._packing import COPIES, Packing
 

@@ -28,14 +28,14 @@ from ...ir.samples import Samples
 from ...ir.tasks import Prove
 from ...ir.terms.linear import Linear
 from ...ir.types import FloatArray
-from ..attack import Attack
 from ..bounds.interval import Interval
-from ..network_view import NetView
+from ..networks.attack import Attack
+from ..networks.unsafe_cases import UnsafeCase, cases_of
+from ..networks.view import NetView
+from ..networks.witness import Checker, Witness, better
 from ..passes.bound_intervals import check_finite
 from ..passes.encode_activations import FORMS
 from ..pipeline import Pipeline, Trace
-from ..unsafe_cases import UnsafeCase, cases_of
-from ..witness import Checker, Witness, better
 
 CLEAR = 1e-6
 """A solver's bound on a margin has to be at least this far below 0 to count: its tolerances are of this size."""

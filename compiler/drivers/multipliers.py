@@ -11,7 +11,7 @@ import numpy as np
 from ...ir.problem import Problem
 from ...ir.protocols import OpenLp
 from ...ir.types import FloatArray
-from ..stacked import stacked_poly, stacked_rows
+from ..rows.stacked import stacked_poly, stacked_rows
 
 
 def row_multipliers(problem: Problem, open_lp: OpenLp, seconds: float = 10.0) -> FloatArray | None:

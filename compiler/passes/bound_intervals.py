@@ -21,7 +21,7 @@ from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import FloatArray
 from ..bounds.interval import Interval
-from ..network_view import NetView
+from ..networks.view import NetView
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from ...ir.ledger import Note
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray, FloatArray, IntArray
-from ..row_groups import row_groups
-from ..row_system import RowSystem
+from ..rows.groups import row_groups
+from ..rows.system import RowSystem
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray, FloatArray, IntArray
-from ..dyadic import coarse_up, lowest_bit
-from ..product_table import KINDS, Layout, distinct
+from ..rows.dyadic import coarse_up, lowest_bit
+from ..rows.product_table import KINDS, Layout, distinct
 
 
 @dataclass(frozen=True)

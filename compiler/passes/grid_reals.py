@@ -25,8 +25,8 @@ from ...ir.operators.code import Code
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import FloatArray
-from ..poly_rows import integer_like
-from ..slopes import greatest_slopes
+from ..rows.polynomial import integer_like
+from ..rows.slopes import greatest_slopes
 from ..substitute import substitute
 
 

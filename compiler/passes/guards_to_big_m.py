@@ -29,9 +29,9 @@ from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray, FloatArray
-from ..dyadic import add_up, coarse_up, decimal_up
-from ..exact_sums import exact_sums
-from ..row_system import LeastSums, RowSystem, entry_rows
+from ..rows.dyadic import add_up, coarse_up, decimal_up
+from ..rows.exact_sums import exact_sums
+from ..rows.system import LeastSums, RowSystem, entry_rows
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ from ...ir.term import Term
 from ...ir.terms.linear import Linear
 from ...ir.terms.monomials import Monomials
 from ...ir.types import BoolArray, FloatArray, IntArray
-from ..exact_sums import exact_monomials, exact_sums
-from ..product_table import KINDS, Layout, ProductTable, distinct
-from ..stacked import stacked_factors
+from ..rows.exact_sums import exact_monomials, exact_sums
+from ..rows.product_table import KINDS, Layout, ProductTable, distinct
+from ..rows.stacked import stacked_factors
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray
-from ..poly_rows import MonomialRows, from_rows, monomial_rows
-from ..rounding import NormalizedRows, normalize
-from ..stacked import stacked_rows
+from ..rows.polynomial import MonomialRows, from_rows, monomial_rows
+from ..rows.rounding import NormalizedRows, normalize
+from ..rows.stacked import stacked_rows
 
 MODES = ("exact", "outward", "inward", "keep")
 GUARANTEES = {

@@ -25,8 +25,8 @@ from ...ir.operator import Operator
 from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
-from ..row_system import RowSystem
-from ..safe_dual import SafeDual
+from ..rows.safe_dual import SafeDual
+from ..rows.system import RowSystem
 
 
 @dataclass(frozen=True)

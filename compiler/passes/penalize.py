@@ -38,10 +38,10 @@ from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.terms.square import Square
 from ...ir.types import FloatArray
-from ..penalty_proof import Proposal, check_exact, prove_weights
+from ..penalties.proof import Proposal, check_exact, prove_weights
+from ..penalties.rosenberg import rosenberg
 from ..pipeline_values import Named
-from ..rosenberg import rosenberg
-from ..stacked import stacked_rows
+from ..rows.stacked import stacked_rows
 
 STEP = {"half-step": 2.0, "unit": 1.0}
 

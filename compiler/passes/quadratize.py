@@ -27,7 +27,7 @@ from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.terms.monomials import Monomials
 from ...ir.types import FloatArray, IntArray
-from ..rosenberg import rosenberg
+from ..penalties.rosenberg import rosenberg
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from ...ir.operators.code import Code
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray, FloatArray, IntArray
-from ..row_groups import row_groups
-from ..row_system import RowSystem
+from ..rows.groups import row_groups
+from ..rows.system import RowSystem
 from .drop_rows import tightest
 
 

@@ -31,8 +31,8 @@ from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import FloatArray
 from ..pipeline_values import Named
-from ..row_system import RowSystem
-from ..safe_dual import SafeDual
+from ..rows.safe_dual import SafeDual
+from ..rows.system import RowSystem
 
 CHUNK = 512
 """Rows whose bounds are computed together."""

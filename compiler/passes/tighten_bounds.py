@@ -24,7 +24,7 @@ from ...ir.ledger import Note
 from ...ir.problem import Problem
 from ...ir.step import Step
 from ...ir.types import BoolArray, FloatArray, IntArray
-from ..row_system import LeastSums, RowSystem, entry_rows, whole_numbers
+from ..rows.system import LeastSums, RowSystem, entry_rows, whole_numbers
 
 WORTH = 1e-3
 """A real variable's bound moves only where that takes at least this part off its range."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..onnx_graph import Graph, Value
+from ..networks.graph import Graph, Value
 
 
 @dataclass(frozen=True)

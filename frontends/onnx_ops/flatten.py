@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..onnx_graph import Graph, Value
+from ..networks.graph import Graph, Value
 
 
 @dataclass(frozen=True)

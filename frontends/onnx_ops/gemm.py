@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..onnx_graph import Graph, Tensor, Value
+from ..networks.graph import Graph, Tensor, Value
 from .mat_mul import tensor_times, times_tensor
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...ir.functions.leaky_relu import LeakyRelu as Function
-from ..onnx_graph import Graph, Tensor, Value
+from ..networks.graph import Graph, Tensor, Value
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ...ir.operators.csr import Csr
 from ...ir.types import AnyArray, FloatArray
-from ..onnx_graph import Graph, Tensor, Value, matrix_operator
+from ..networks.graph import Graph, Tensor, Value, matrix_operator
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..onnx_graph import Graph, Tensor, Value
+from ..networks.graph import Graph, Tensor, Value
 
 
 @dataclass(frozen=True)

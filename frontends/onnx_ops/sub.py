@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..onnx_graph import Graph, Tensor, Value
+from ..networks.graph import Graph, Tensor, Value
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from ...ir.tasks import Task
 
 
 class Lp:
-    """See :mod:`isinglass.frontends.lp_reader`."""
+    """See :mod:`isinglass.frontends.models.lp_reader`."""
 
     takes_defines = False
 
     def read(self, path: Path, defines: Mapping[str, str]) -> Task:
-        from ..lp_reader import read_lp
+        from ..models.lp_reader import read_lp
 
         return read_lp(path)

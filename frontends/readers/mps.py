@@ -9,11 +9,11 @@ from ...ir.tasks import Task
 
 
 class Mps:
-    """See :mod:`isinglass.frontends.mps_reader`."""
+    """See :mod:`isinglass.frontends.models.mps_reader`."""
 
     takes_defines = False
 
     def read(self, path: Path, defines: Mapping[str, str]) -> Task:
-        from ..mps_reader import read_mps
+        from ..models.mps_reader import read_mps
 
         return read_mps(path)

@@ -1,0 +1,1 @@
+"""From rows to penalties with proved weights, and to other weights."""

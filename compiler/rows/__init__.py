@@ -1,0 +1,1 @@
+"""Rows as integer systems: what they mean, how they are scaled, bounded and added up exactly."""

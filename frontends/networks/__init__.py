@@ -1,0 +1,1 @@
+"""ONNX files as blocks, boxes of inputs, claims about outputs."""
