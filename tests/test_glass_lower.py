@@ -201,7 +201,7 @@ def test_a_whole_matrix_beside_other_terms_of_its_block() -> None:
         "A @ b + b[0]*b[1] <= 4": lambda b: A @ b + b[0] * b[1],
         "-(A @ b) + (A @ b)[[1, 0]] <= 4": lambda b: (A @ b)[::-1] - A @ b,
     }
-    A = np.array([[1, 2], [3, 4]])  # noqa: N806
+    A = np.array([[1, 2], [3, 4]])
     for row, left in rows.items():
         check(head + row, lambda b, left=left: float(b.sum()) if (left(b) <= 4).all() else None)
 
