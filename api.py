@@ -108,7 +108,7 @@ class Compiled:
 
     def reweighted(self, weights: Any) -> Compiled:
         """The same with other penalty weights [one per penalised row], the proof kept only where it covers them."""
-        from .compiler.reweigh import reweighted
+        from .compiler.penalties.reweigh import reweighted
 
         return replace(self, trace=reweighted(self.trace, self.reweightable.check(weights)))
 

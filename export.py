@@ -106,8 +106,8 @@ def tune(directory: str | Path, output: str | Path, tuning: Tuning, progress: Pr
     """Reweigh a bundle's penalties and write it to ``output``; returns lines that say what changed."""
     from .api import Compiled
     from .backends.target import make_target
+    from .compiler.penalties.reweigh import all_proved
     from .compiler.pipeline import Ran, Trace
-    from .compiler.reweigh import all_proved
     from .ir.step import Step
 
     stored = load(directory).stored
