@@ -18,7 +18,7 @@ from .affine import Affine
 from .blocks import Block, Fn, Guard, Lin, Poly, Var
 from .errors import InputError
 from .exact_terms import as_floats
-from .expression import Constraint, Expression, lift
+from .expression import Constraint, Expression, as_numbers, lift
 from .ledger import Note
 from .lift.objective import Objective
 from .operators.csr import Csr
@@ -28,7 +28,7 @@ from .sums import sum_by
 from .term import Term
 from .terms.linear import Linear
 from .terms.monomials import Monomials
-from .types import FloatArray
+from .types import AnyArray, FloatArray
 
 Shape = int | Sequence[int]
 
@@ -100,7 +100,10 @@ class Builder:
 
     def add_soft(self, name: str, row: Constraint, cost: Any, **options: Any) -> Expression:
         """A row that may be broken at a cost per broken row. Returns the binaries that say which rows are broken."""
-        costs = np.broadcast_to(np.asarray(cost, dtype=np.float64), row.expression.shape)
+        if not isinstance(row, Constraint):
+            text = f"soft row {name!r} is no comparison but {type(row).__name__}"
+            raise InputError(text, hint="write e.g. x.sum() <= 3")
+        costs = spread(as_numbers(cost), row.expression.shape, f"the cost of soft row {name!r}")
         if not (np.isfinite(costs).all() and (costs >= 0).all()):
             raise InputError(
                 f"the cost of soft row {name!r} must be finite and not negative", hint="reward by a negated row instead"
@@ -112,6 +115,9 @@ class Builder:
 
     def add_either(self, name: str, cases: Sequence[Sequence[Constraint]], **options: Any) -> Expression:
         """At least one case (a list of rows that all hold) must hold. Returns one binary per case."""
+        if any(isinstance(case, Constraint) for case in cases):
+            hint = "write [[first], [second, third]]"
+            raise InputError(f"a case of {name!r} is a row, not a list of rows", hint=hint)
         chosen = self.binary(f"{name}.case", (len(cases),), origin=f"or:{name}")
         self.add(name, chosen.sum() >= 1)
         for number, case in enumerate(cases):
@@ -183,19 +189,33 @@ class Builder:
         if row.guard is None:
             return None
         binary, value = row.guard
+        if not isinstance(binary, Expression):
+            raise InputError(f"a guard must be a binary variable or elements of one, not {type(binary).__name__}")
         found = list(binary.affine.parts.items())
         plain = len(found) == 1 and not binary.terms and not binary.affine.offset.any()
-        if not plain or self._vars[found[0][0]].domain != "bin":
+        if not plain or found[0][0] not in self._vars or self._vars[found[0][0]].domain != "bin":
             raise InputError("a guard must be a binary variable or elements of one")
         csr = found[0][1].to_csr()
         if csr.nnz != csr.shape[0] or (np.diff(csr.indptr) != 1).any() or (csr.data != 1).any():
             raise InputError("a guard must be a binary variable or elements of one")
-        index = np.broadcast_to(csr.indices.reshape(binary.shape), row.expression.shape)
+        index = spread(csr.indices.reshape(binary.shape), row.expression.shape, "the guard")
         return Guard(found[0][0], index.ravel().astype(np.int64), np.full(row.expression.size, float(value)))
 
 
 def as_shape(shape: Shape) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if not all(isinstance(size, (int, np.integer)) and size >= 0 for size in sizes):
+        raise InputError(f"{shape!r} is no shape", hint="write a whole number, or a tuple of them")
+    return tuple(int(size) for size in sizes)
+
+
+def spread(array: AnyArray, shape: tuple[int, ...], what: str) -> AnyArray:
+    """numpy's broadcast to the shape of the rows."""
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        text = f"{what} has shape {array.shape}, the rows have {shape}"
+        raise InputError(text, hint="give one for all rows, or one for each") from None
 
 
 def bound(value: Any, rounding: Any = None) -> FloatArray | None:

@@ -92,7 +92,10 @@ class Expression:
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Expression:
         wanted = shape if len(shape) != 1 else shape[0]
-        return replace(self, shape=np.reshape(np.empty(self.shape, np.bool_), wanted).shape)
+        try:
+            return replace(self, shape=np.reshape(np.empty(self.shape, np.bool_), wanted).shape)
+        except (TypeError, ValueError):
+            raise InputError(f"shape {self.shape} can't become {wanted}") from None
 
     @property
     def T(self) -> Expression:
@@ -168,6 +171,8 @@ class Expression:
 
     def sum(self, axis: int | None = None) -> Expression:
         """Over all elements, or over one axis."""
+        if axis is not None and not -len(self.shape) <= axis < len(self.shape):
+            raise InputError(f"an expression of shape {self.shape} has no axis {axis}")
         cells = np.arange(self.size).reshape(self.shape)
         shape: tuple[int, ...] = ()
         if axis is None:
@@ -240,7 +245,13 @@ class Constraint:
     guard: tuple[Expression, int] | None = field(default=None)
 
     def when(self, binary: Expression, value: int = 1) -> Constraint:
-        """Binding only where ``binary`` (an element or as many elements as rows) has ``value``."""
+        """Binding only where ``binary`` (an element or as many elements as rows) has ``value``.
+
+        Raises :class:`InputError` for a row that has a guard already.
+        """
+        if self.guard is not None:
+            hint = "guard it by one more binary: b.add('both', both >= first + second - 1)"
+            raise InputError("a row can have one guard, this one has one already", hint=hint)
         return Constraint(self.expression, self.sense, (binary, value))
 
     def __bool__(self) -> bool:

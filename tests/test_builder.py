@@ -175,6 +175,19 @@ def test_soft_and_either_rows() -> None:
     (lambda b, x: b.add_soft("r", x <= 0, -1.0), "not negative"),
     (lambda b, x: b.add("r", (x[0] <= 1).when(x[0] + x[1])), "a guard must be"),
     (lambda b, x: b.add("r", x / 0 <= 1), "division by zero"),
+    (lambda b, x: b.add("r", (x[0] <= 0).when(x[1]).when(x[2])), "one guard"),
+    (lambda b, x: b.add_either("r", [[(x[0] <= 0).when(x[1])]]), "one guard"),
+    (lambda b, x: b.add_soft("r", (x[0] <= 0).when(x[1]), 1.0), "one guard"),
+    (lambda b, x: b.add("r", (x <= 0).when(x[:2])), r"the guard has shape \(2,\)"),
+    (lambda b, x: b.add("r", (x <= 0).when("x")), "not str"),
+    (lambda b, x: b.add("r", (x <= 0).when(Builder().binary("y"))), "a guard must be"),
+    (lambda b, x: b.add_soft("r", x <= 0, [1.0, 2.0]), "cost of soft row 'r' has shape"),
+    (lambda b, x: b.add_soft("r", x, 1.0), "no comparison"),
+    (lambda b, x: b.add_either("r", [x[0] <= 0]), "not a list of rows"),
+    (lambda b, x: b.binary("y", (2.5,)), "no shape"),
+    (lambda b, x: b.binary("y", (-1,)), "no shape"),
+    (lambda b, x: x.reshape(3, 2), "can't become"),
+    (lambda b, x: x.sum(axis=1), "no axis 1"),
 ])  # fmt: skip
 def test_mistakes_are_named(write: Any, words: str) -> None:
     b = Builder()
