@@ -21,7 +21,8 @@ def fixed() -> dict[str, Any]:
 
     classes = [
         affine.Affine, blocks.Guard, blocks.Arg, blocks.Penalty, definition.Sum, definition.Quotient,
-        definition.Apply, definition.Conjunction,        guarantee.Guarantee, ledger.Note, lifting.Lift, problem.Problem,
+        definition.Apply, definition.Conjunction,
+        guarantee.Guarantee, ledger.Note, lifting.Lift, problem.Problem,
         blocks.Var, blocks.Lin, blocks.Fn, blocks.Poly, *tasks.TASKS,
     ]  # fmt: skip
     table = {cls.__name__.lower(): cls for cls in classes}
