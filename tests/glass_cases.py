@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isinglass.frontends.glass import parse_spec
+from isinglass.frontends.glass.reader import parse_spec
 from isinglass.ir.errors import IsinglassError
 from isinglass.ir.evaluate import evaluate
 from isinglass.ir.problem import Problem

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from isinglass.frontends.glass import parse_spec
-from isinglass.frontends.glass_options import OPTIONS
-from isinglass.frontends.glass_signatures import FUNCTIONS
+from isinglass.frontends.glass.options import OPTIONS
+from isinglass.frontends.glass.reader import parse_spec
+from isinglass.frontends.glass.signatures import FUNCTIONS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "spec-language.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isinglass.frontends.glass import parse_spec, read_spec
+from isinglass.frontends.glass.reader import parse_spec, read_spec
 from isinglass.ir.errors import InputError, IsinglassError, Refused
 
 from .glass_cases import codes_of, errors_of

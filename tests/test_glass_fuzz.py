@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isinglass.frontends.glass import parse_spec
-from isinglass.frontends.glass_messages import RESERVED, STATEMENTS
-from isinglass.frontends.glass_signatures import FUNCTIONS
+from isinglass.frontends.glass.messages import RESERVED, STATEMENTS
+from isinglass.frontends.glass.reader import parse_spec
+from isinglass.frontends.glass.signatures import FUNCTIONS
 from isinglass.ir.errors import IsinglassError
 from isinglass.ir.tasks import Optimize
 from isinglass.ir.text import parse_ir, print_ir

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isinglass.frontends.glass import parse_spec, read_spec
+from isinglass.frontends.glass.reader import parse_spec, read_spec
 from isinglass.ir.builder import Builder
 from isinglass.ir.evaluate import evaluate
 from isinglass.ir.tasks import Optimize

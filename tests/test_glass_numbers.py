@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isinglass.frontends.glass_numbers import Numbers
+from isinglass.frontends.glass.numbers import Numbers
 from isinglass.ir.blocks import Lin
 from isinglass.ir.errors import InputError
 from isinglass.ir.rational import read_fraction

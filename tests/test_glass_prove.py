@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isinglass.frontends.glass import parse_spec
+from isinglass.frontends.glass.reader import parse_spec
 from isinglass.ir.errors import InputError, Refused
 from isinglass.ir.evaluate import complete
 from isinglass.ir.rational import read_fraction

@@ -7,10 +7,10 @@ import logging
 import pytest
 from lark import Lark, logger
 
-from isinglass.frontends import glass_tree
-from isinglass.frontends.glass_ast import Source
-from isinglass.frontends.glass_messages import STATEMENTS, USAGE
-from isinglass.frontends.glass_syntax import parse_syntax
+from isinglass.frontends.glass import tree as glass_tree
+from isinglass.frontends.glass.ast import Source
+from isinglass.frontends.glass.messages import STATEMENTS, USAGE
+from isinglass.frontends.glass.syntax import parse_syntax
 
 from .glass_cases import errors_of
 

@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.errors import Diagnostic, InputError, IsinglassError, Refused, nearest
-from ..ir.ledger import Note
-from ..ir.tasks import Task
-from . import glass_ast as ast
-from .glass_ast import Node, Source, Spec
-from .glass_check import Names, check_names, declared_by
-from .glass_data import load_data
-from .glass_domains import Sides, declare
-from .glass_eval import Evaluator, Workspace
-from .glass_frames import Poisoned, Value
-from .glass_goals import optimize, prove
-from .glass_layout import Layout
-from .glass_networks import Networks
-from .glass_options import read_options
-from .glass_rows import Rows
-from .glass_syntax import parse_expression
+from ...ir.errors import Diagnostic, InputError, IsinglassError, Refused, nearest
+from ...ir.ledger import Note
+from ...ir.tasks import Task
+from . import ast as ast
+from .ast import Node, Source, Spec
+from .check import Names, check_names, declared_by
+from .data import load_data
+from .domains import Sides, declare
+from .eval import Evaluator, Workspace
+from .frames import Poisoned, Value
+from .goals import optimize, prove
+from .layout import Layout
+from .networks import Networks
+from .options import read_options
+from .rows import Rows
+from .syntax import parse_expression
 
 GOALS = (ast.Objective, ast.Prove, ast.Goal)
 AVAILABLE = "this version answers minimize, maximize and prove"

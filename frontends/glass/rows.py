@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ir.blocks import Block, Guard, Var
-from ..ir.errors import InputError, IsinglassError
-from . import glass_ast as ast
-from .glass_ast import Node
-from .glass_emit import Frame, row_block
-from .glass_eval import Evaluator, as_values
-from .glass_forms import Form, total
-from .glass_frames import Poisoned, shown
-from .glass_logic import Case, Literal, clauses, literal, ones, opposite
-from .glass_numbers import Numbers
+from ...ir.blocks import Block, Guard, Var
+from ...ir.errors import InputError, IsinglassError
+from . import ast as ast
+from .ast import Node
+from .emit import Frame, row_block
+from .eval import Evaluator, as_values
+from .forms import Form, total
+from .frames import Poisoned, shown
+from .logic import Case, Literal, clauses, literal, ones, opposite
+from .numbers import Numbers
 
 TURNED = {"<=": ">=", ">=": "<="}
 STRICT = "rows include their bounds; over whole numbers a < b is a <= b - 1"

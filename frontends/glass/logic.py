@@ -7,14 +7,14 @@ from itertools import product
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.types import IntArray
-from . import glass_ast as ast
-from .glass_ast import Node
-from .glass_eval import Evaluator
-from .glass_forms import Entries, Form, nonzero, total
-from .glass_frames import Value
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from ...ir.types import IntArray
+from . import ast as ast
+from .ast import Node
+from .eval import Evaluator
+from .forms import Entries, Form, nonzero, total
+from .frames import Value
+from .numbers import Numbers
 
 CASES = 200
 """Most cases that one row may be multiplied out into."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 
-from ..ir.errors import Diagnostic, Span
+from ...ir.errors import Diagnostic, Span
 
 WIDTH = 500
 """Source lines are shown up to this column."""

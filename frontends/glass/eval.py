@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.errors import Diagnostic, InputError, IsinglassError
-from ..ir.types import BoolArray
-from . import glass_ast as ast
-from .glass_arithmetic import add, as_form, matmul, multiply, quotient, raised, stack
-from .glass_ast import Node
-from .glass_forms import Form
-from .glass_frames import Frames, Poisoned, Value
-from .glass_functions import RULES, over_set
-from .glass_index import bind, filtered, picked
-from .glass_layout import Layout
-from .glass_literals import literals, number
-from .glass_numbers import Numbers
+from ...ir.errors import Diagnostic, InputError, IsinglassError
+from ...ir.types import BoolArray
+from . import ast as ast
+from .arithmetic import add, as_form, matmul, multiply, quotient, raised, stack
+from .ast import Node
+from .forms import Form
+from .frames import Frames, Poisoned, Value
+from .functions import RULES, over_set
+from .index import bind, filtered, picked
+from .layout import Layout
+from .literals import literals, number
+from .numbers import Numbers
 
 
 @dataclass

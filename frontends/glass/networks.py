@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..ir.blocks import Block, Var
-from ..ir.errors import InputError, Refused, nearest
-from . import glass_ast as ast
-from .glass_forms import Form
-from .glass_frames import Poisoned, Value, shown
-from .networks.network import Network, network_blocks, output_name
+from ...ir.blocks import Block, Var
+from ...ir.errors import InputError, Refused, nearest
+from ..networks.network import Network, network_blocks, output_name
+from . import ast as ast
+from .forms import Form
+from .frames import Poisoned, Value, shown
 
 if TYPE_CHECKING:
-    from .glass_eval import Workspace
+    from .eval import Workspace
 
 LATER = ("circuit", "fuse", "chain")
 
@@ -56,7 +56,7 @@ class Networks:
             raise InputError(
                 "onnx takes the name of a file in quotes", code="call", hint='network f = onnx("net.onnx")'
             )
-        from .networks.reader import read_network
+        from ..networks.reader import read_network
 
         self.known[statement.name.name] = read_network(self.base_dir / call.args[0].value)
 

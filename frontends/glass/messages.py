@@ -8,8 +8,8 @@ from typing import Protocol
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from ..ir.errors import Diagnostic
-from .glass_ast import Place, Source
+from ...ir.errors import Diagnostic
+from .ast import Place, Source
 
 USAGE = {
     "param": 'param n = 3, param w = [3, 5, 2] or param v = load("values.npy")',

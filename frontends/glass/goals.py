@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ir.blocks import Block, Poly, Var
-from ..ir.errors import InputError, IsinglassError
-from ..ir.lift.objective import Objective
-from ..ir.problem import Problem
-from ..ir.tasks import Optimize, Prove
-from ..ir.term import Term
-from ..ir.types import FloatArray
-from ..ir.verify import verify
-from . import glass_ast as ast
-from .glass_claims import Claim, unsafe_case
-from .glass_domains import Sides
-from .glass_emit import objective_terms
-from .glass_forms import Form, total
-from .glass_frames import shown
+from ...ir.blocks import Block, Poly, Var
+from ...ir.errors import InputError, IsinglassError
+from ...ir.lift.objective import Objective
+from ...ir.problem import Problem
+from ...ir.tasks import Optimize, Prove
+from ...ir.term import Term
+from ...ir.types import FloatArray
+from ...ir.verify import verify
+from . import ast as ast
+from .claims import Claim, unsafe_case
+from .domains import Sides
+from .emit import objective_terms
+from .forms import Form, total
+from .frames import shown
 
 if TYPE_CHECKING:
-    from .glass_lower import Lowering
+    from .lower import Lowering
 
 
 def optimize(lowering: Lowering, goal: ast.Objective, options: dict[str, Any]) -> Optimize | None:

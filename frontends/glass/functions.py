@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ir.errors import InputError
-from . import glass_ast as ast
-from .glass_arithmetic import plain, reduced, summed
-from .glass_emit import inner_product
-from .glass_forms import Form
-from .glass_frames import Value, shown
-from .glass_integers import common_multiple
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from . import ast as ast
+from .arithmetic import plain, reduced, summed
+from .emit import inner_product
+from .forms import Form
+from .frames import Value, shown
+from .integers import common_multiple
+from .numbers import Numbers
 
 if TYPE_CHECKING:
-    from .glass_eval import Evaluator
+    from .eval import Evaluator
 
 
 def sum_(evaluator: Evaluator, call: ast.Call) -> Value:

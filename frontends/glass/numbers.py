@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.rational import Integers, fit, read
-from ..ir.types import BoolArray, FloatArray, IntArray
-from .glass_integers import BITS, SMALL, added, common_multiple, peak, plus, times
+from ...ir.errors import InputError
+from ...ir.rational import Integers, fit, read
+from ...ir.types import BoolArray, FloatArray, IntArray
+from .integers import BITS, SMALL, added, common_multiple, peak, plus, times
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from ..ir.blocks import Guard, Lin, Poly
-from ..ir.errors import InputError
-from ..ir.operator import Operator
-from ..ir.operators.csr import Csr
-from ..ir.operators.dense import Dense
-from ..ir.operators.identity import Identity
-from ..ir.term import Term
-from ..ir.terms.bilinear import Bilinear
-from ..ir.terms.linear import Linear
-from ..ir.terms.monomials import Monomials
-from ..ir.types import FloatArray
-from .glass_forms import Entries, Form, Matrix, Quadratic, nonzero
-from .glass_layout import Layout, Rows
-from .glass_numbers import Numbers
-from .glass_reading import stated
+from ...ir.blocks import Guard, Lin, Poly
+from ...ir.errors import InputError
+from ...ir.operator import Operator
+from ...ir.operators.csr import Csr
+from ...ir.operators.dense import Dense
+from ...ir.operators.identity import Identity
+from ...ir.term import Term
+from ...ir.terms.bilinear import Bilinear
+from ...ir.terms.linear import Linear
+from ...ir.terms.monomials import Monomials
+from ...ir.types import FloatArray
+from .forms import Entries, Form, Matrix, Quadratic, nonzero
+from .layout import Layout, Rows
+from .numbers import Numbers
+from .reading import stated
 
 # -- rows -----------------------------------------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
-from ..ir.errors import Diagnostic, InputError, nearest
-from .glass_ast import Node, Place, Source, Spec
-from .glass_messages import RESERVED, STATEMENTS, explain
-from .glass_tree import build, parser
+from ...ir.errors import Diagnostic, InputError, nearest
+from .ast import Node, Place, Source, Spec
+from .messages import RESERVED, STATEMENTS, explain
+from .tree import build, parser
 
 NESTING = 64
 """Most brackets open at once."""

@@ -1,7 +1,7 @@
 """The spec language: ``read_spec("model.glass")`` gives the task that a file states.
 
-The grammar is ``glass.lark``; ``glass_syntax`` reads a text, ``glass_check`` its names, ``glass_eval`` its values, and
-``glass_lower`` makes the task. Numbers in a spec mean their exact decimals, floats in loaded files the simplest
+The grammar is ``glass.lark``; ``syntax`` reads a text, ``check`` its names, ``eval`` its values, and
+``lower`` makes the task. Numbers in a spec mean their exact decimals, floats in loaded files the simplest
 rational that rounds to them; rows are exact, objectives float64.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..ir.tasks import Task
-from .glass_ast import Source
-from .glass_lower import lower
-from .glass_syntax import parse_syntax
-from .source_text import read_source
+from ...ir.tasks import Task
+from ..source_text import read_source
+from .ast import Source
+from .lower import lower
+from .syntax import parse_syntax
 
 
 def read_spec(path: str | Path, defines: Mapping[str, str] | None = None) -> Task:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.operator import Operator
-from ..ir.types import IntArray
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from ...ir.operator import Operator
+from ...ir.types import IntArray
+from .numbers import Numbers
 
 LIMIT = 20_000_000
 """Most elements of an array, and most monomials of one expression times half their degree."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ir.blocks import Var
-from ..ir.types import IntArray
-from .glass_forms import Entries, Form, Matrix, as_entries, compact, concatenated, gathered
-from .glass_numbers import Numbers
+from ...ir.blocks import Var
+from ...ir.types import IntArray
+from .forms import Entries, Form, Matrix, as_entries, compact, concatenated, gathered
+from .numbers import Numbers
 
 NONE = np.iinfo(np.int64).max
 """A place without factor, in sorted monomials."""

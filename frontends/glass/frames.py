@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.types import BoolArray, IntArray
-from .glass_forms import Form, check_size
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from ...ir.types import BoolArray, IntArray
+from .forms import Form, check_size
+from .numbers import Numbers
 
 SET_LIMIT = 5_000_000
 """Most elements of an index set."""

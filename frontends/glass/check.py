@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import singledispatchmethod
 
-from ..ir.errors import Diagnostic, nearest
-from . import glass_ast as ast
-from .glass_ast import Node
-from .glass_messages import RESERVED, STATEMENTS
-from .glass_signatures import CONSTANTS, FUNCTIONS, NETWORKS, Signature
+from ...ir.errors import Diagnostic, nearest
+from . import ast as ast
+from .ast import Node
+from .messages import RESERVED, STATEMENTS
+from .signatures import CONSTANTS, FUNCTIONS, NETWORKS, Signature
 
 Declaration = ast.Param | ast.Let | ast.Var | ast.Network
 

@@ -16,12 +16,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..ir.errors import InputError, nearest
-from ..ir.rational import exact_text
-from ..ir.types import AnyArray
-from .glass_frames import AXES
-from .glass_literals import literals
-from .glass_numbers import Numbers
+from ...ir.errors import InputError, nearest
+from ...ir.rational import exact_text
+from ...ir.types import AnyArray
+from .frames import AXES
+from .literals import literals
+from .numbers import Numbers
 
 DAMAGED = (
     OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, OverflowError, SyntaxError, NotImplementedError,

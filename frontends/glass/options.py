@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.errors import Diagnostic, nearest
-from . import glass_ast as ast
+from ...ir.errors import Diagnostic, nearest
+from . import ast as ast
 
 OPTIONS = {
     "method": "word",

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.types import IntArray
-from . import glass_ast as ast
-from .glass_ast import Node
-from .glass_forms import check_size
-from .glass_frames import SET_LIMIT, Frames, Poisoned, Value, shown
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from ...ir.types import IntArray
+from . import ast as ast
+from .ast import Node
+from .forms import check_size
+from .frames import SET_LIMIT, Frames, Poisoned, Value, shown
+from .numbers import Numbers
 
 if TYPE_CHECKING:
-    from .glass_eval import Evaluator
+    from .eval import Evaluator
 
 
 def check_set(count: float) -> None:

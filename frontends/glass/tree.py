@@ -8,8 +8,8 @@ from typing import Any
 
 from lark import Lark, Token, Tree
 
-from . import glass_ast as ast
-from .glass_ast import Node, Place, Source
+from . import ast as ast
+from .ast import Node, Place, Source
 
 
 @cache

@@ -6,8 +6,8 @@ from math import lcm
 
 import numpy as np
 
-from ..ir.rational import Integers, fit
-from ..ir.types import IntArray
+from ...ir.rational import Integers, fit
+from ...ir.types import IntArray
 
 BITS = 4096
 """Exact numbers may have this many bits above and below the line."""

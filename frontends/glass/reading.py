@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir.errors import InputError
-from .glass_forms import Matrix
-from .glass_frames import number_text
-from .glass_integers import common_multiple
-from .glass_layout import Rows
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from .forms import Matrix
+from .frames import number_text
+from .integers import common_multiple
+from .layout import Rows
+from .numbers import Numbers
 
 
 def stated(rows: Rows, least: Numbers | None) -> tuple[Rows, str, Numbers | None]:

@@ -12,18 +12,18 @@ from itertools import product
 
 import numpy as np
 
-from ..ir.blocks import Poly
-from ..ir.errors import InputError
-from ..ir.types import IntArray
-from . import glass_ast as ast
-from .glass_ast import Node
-from .glass_emit import linear_terms
-from .glass_eval import Evaluator, as_values
-from .glass_forms import Form, total
-from .glass_frames import Poisoned
-from .glass_layout import Rows
-from .glass_numbers import Numbers
-from .glass_reading import stated
+from ...ir.blocks import Poly
+from ...ir.errors import InputError
+from ...ir.types import IntArray
+from . import ast as ast
+from .ast import Node
+from .emit import linear_terms
+from .eval import Evaluator, as_values
+from .forms import Form, total
+from .frames import Poisoned
+from .layout import Rows
+from .numbers import Numbers
+from .reading import stated
 
 CASES = 10_000
 """Most ways to break a claim."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.types import IntArray
-from .glass_emit import inner_product
-from .glass_forms import Form, check_size, product_with, total
-from .glass_frames import AXES, Data, Frames, Value, shown
-from .glass_layout import Layout
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from ...ir.types import IntArray
+from .emit import inner_product
+from .forms import Form, check_size, product_with, total
+from .frames import AXES, Data, Frames, Value, shown
+from .layout import Layout
+from .numbers import Numbers
 
 
 def as_form(data: Data, full: tuple[int, ...]) -> Form:

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..ir.errors import InputError
-from ..ir.rational import exact_text, read
-from .glass_numbers import Numbers
+from ...ir.errors import InputError
+from ...ir.rational import exact_text, read
+from .numbers import Numbers
 
 
 def number(text: str) -> Fraction:

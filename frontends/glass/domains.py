@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ir.blocks import Var
-from ..ir.errors import InputError, Refused, nearest
-from ..ir.ledger import Note
-from ..ir.rational import read
-from ..ir.types import FloatArray
-from . import glass_ast as ast
-from .glass_eval import Evaluator
-from .glass_frames import AXES, Poisoned, Value, shown
-from .glass_numbers import Numbers
+from ...ir.blocks import Var
+from ...ir.errors import InputError, Refused, nearest
+from ...ir.ledger import Note
+from ...ir.rational import read
+from ...ir.types import FloatArray
+from . import ast as ast
+from .eval import Evaluator
+from .frames import AXES, Poisoned, Value, shown
+from .numbers import Numbers
 
 DOMAINS = ("bin", "spin", "int", "real")
 VARIABLES = 10_000_000

@@ -1,0 +1,1 @@
+"""The spec language: syntax, meaning, lowering to blocks and tasks."""
