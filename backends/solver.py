@@ -9,8 +9,8 @@ from ..ir.errors import UsageError
 from ..ir.problem import Problem
 from ..ir.protocols import Limits
 from ..ir.registry import Registry
+from ..ir.rule_text import make, with_options
 from ..ir.samples import Samples
-from .options import make, with_options
 
 SOLVERS = Registry("isinglass.backends.solvers", "solver")
 COMMAND = "cmd:"

@@ -11,8 +11,8 @@ from ..ir.errors import UsageError
 from ..ir.ledger import Ledger
 from ..ir.problem import Problem
 from ..ir.registry import Registry
+from ..ir.rule_text import make
 from .files import write_chunks
-from .options import make
 
 TARGETS = Registry("isinglass.backends.targets", "target")
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
-from typing import Any
 
 from ..ir.errors import Diagnostic, IsinglassError, UsageError, nearest
 from ..ir.guarantee import Guarantee
@@ -22,14 +21,15 @@ from ..ir.lift.objective import Objective
 from ..ir.lifting import Lift
 from ..ir.problem import Problem
 from ..ir.registry import Registry, key_of
+from ..ir.rule_text import make, show
 from ..ir.step import Pass, Step
 from ..ir.types import AnyArray
 from ..ir.verify import verify
 from .pipeline_values import Named
 
 PASSES = Registry("isinglass.compiler.passes", "pass")
-ITEM = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(,|$)")
-NUMBER = re.compile(r"-?(\d+\.?\d*([eE][-+]?\d+)?|inf)$")
+SPLIT = re.compile(r",(?![^{}]*\})")
+"""Commas between passes, not those between the options of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,27 +86,25 @@ class Pipeline:
     @classmethod
     def parse(cls, text: str, arrays: Mapping[str, AnyArray] | None = None) -> Pipeline:
         """From text; raises :class:`UsageError` naming every unknown pass and option at once."""
+
+        def named(name: str) -> Named:
+            if name not in (arrays or {}):
+                raise UsageError(f"no array @{name} was handed over", hint=nearest(name, arrays or {}))
+            return Named(name, (arrays or {})[name])
+
         passes: list[Pass] = []
         wrong: list[Diagnostic] = []
-        at = 0
-        while at < len(text.rstrip()):
-            found = ITEM.match(text, at)
-            if not found:
-                raise UsageError(
-                    f"pipeline text not understood at {text[at : at + 30]!r}",
-                    hint="write: pass{option=value,...},pass,...",
-                )
+        for item in SPLIT.split(text.strip()):
             try:
-                passes.append(make(found[1], found[2] or "", arrays or {}))
+                passes += [make(PASSES, item, named)[0]] if item.strip() else []
             except UsageError as error:
                 wrong += error.diagnostics
-            at = found.end()
         if wrong:
             raise UsageError(wrong)
         return cls(tuple(passes))
 
     def __str__(self) -> str:
-        return ",".join(map(show, self.passes))
+        return ",".join(map(text_of, self.passes))
 
     def run(self, problem: Problem, between: Callable[[Ran], None] | None = None, check: bool = False) -> Trace:
         """Run all passes. ``between`` is called after each (progress, printing); ``check`` verifies every result."""
@@ -118,56 +116,18 @@ class Pipeline:
                 if check:
                     verify(step.problem)
             except IsinglassError as error:
-                error.add_note(f"in pass {show(one)}" + (f", after {trace.text}" if trace.ran else ""))
+                error.add_note(f"in pass {text_of(one)}" + (f", after {trace.text}" if trace.ran else ""))
                 raise
-            ran = Ran(show(one), step, perf_counter() - start)
+            ran = Ran(text_of(one), step, perf_counter() - start)
             trace = dataclasses.replace(trace, ran=(*trace.ran, ran))
             if between:
                 between(ran)
         return trace
 
 
-def make(key: str, options: str, arrays: Mapping[str, AnyArray]) -> Pass:
-    """A pass from its name and option text."""
-    cls = PASSES[key]
-    known = {spec.name.replace("_", "-"): spec for spec in dataclasses.fields(cls)}
-    values: dict[str, Any] = {}
-    for item in filter(None, (part.strip() for part in options.split(","))):
-        name, _, value = (part.strip() for part in item.partition("="))
-        if name not in known:
-            raise UsageError(f"pass {key} has no option {name!r}", hint=nearest(name, known))
-        values[known[name].name] = to_value(value, str(known[name].type), f"{key}{{{name}}}", arrays)
-    return cls(**values)  # type: ignore[no-any-return]
-
-
-def to_value(text: str, kind: str, where: str, arrays: Mapping[str, AnyArray]) -> Any:
-    """An option's value by its declared type."""
-    if text.startswith("@"):
-        if text[1:] not in arrays:
-            raise UsageError(f"{where}: no array {text!r} was handed over", hint=nearest(text[1:], arrays))
-        return Named(text[1:], arrays[text[1:]])
-    if "bool" in kind and text in ("true", "false"):
-        return text == "true"
-    if "int" in kind and re.fullmatch(r"-?\d+", text):
-        return int(text)
-    if "float" in kind and NUMBER.match(text):
-        return float(text)
-    if "str" in kind:
-        return text
-    raise UsageError(f"{where}: {text!r} is not of type {kind}")
-
-
-def show(one: Pass) -> str:
+def text_of(one: Pass) -> str:
     """The text of one pass; options at their defaults are left out."""
-    shown = []
-    for spec in dataclasses.fields(one):  # type: ignore[arg-type]
-        value = getattr(one, spec.name)
-        if isinstance(value, Named):
-            shown.append(f"{spec.name.replace('_', '-')}=@{value.name}")
-        elif value != spec.default:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            shown.append(f"{spec.name.replace('_', '-')}={text}")
-    return key_of(type(one)) + (f"{{{','.join(shown)}}}" if shown else "")
+    return show(key_of(type(one)), one)
 
 
 @cache

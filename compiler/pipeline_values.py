@@ -13,3 +13,6 @@ class Named:
 
     name: str
     array: AnyArray
+
+    def __str__(self) -> str:
+        return f"@{self.name}"

@@ -20,13 +20,13 @@ from scipy.optimize import milp as scipy_milp
 
 from isinglass.backends.mixed_integer import mixed_integer
 from isinglass.backends.names import plain_names
-from isinglass.backends.options import make
 from isinglass.backends.target import TARGETS, Target, make_target
 from isinglass.ir.blocks import Lin, Poly, Var
 from isinglass.ir.errors import CompileError, InputError, IsinglassError, Refused, UsageError
 from isinglass.ir.lift.objective import Objective
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
+from isinglass.ir.rule_text import make
 from isinglass.ir.terms.bilinear import Bilinear
 from isinglass.ir.terms.linear import Linear
 

@@ -1,20 +1,24 @@
-"""Targets and solvers from their text: ``name`` or ``name{option=value,...}``, options being dataclass fields."""
+"""Rules from their text: ``name`` or ``name{option=value,...}``, options being dataclass fields."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..ir.errors import Diagnostic, UsageError, nearest
-from ..ir.registry import Registry
+from .errors import Diagnostic, UsageError, nearest
+from .registry import Registry
 
 TEXT = re.compile(r"\s*([\w-]+)\s*(?:\{(.*)\})?\s*", re.DOTALL)
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|inf")
 
 
-def make(registry: Registry, text: str) -> tuple[Any, str]:
+Special = Callable[[str], Any]
+"""What a value ``@name`` stands for."""
+
+
+def make(registry: Registry, text: str, special: Special | None = None) -> tuple[Any, str]:
     """The rule with its options set, and its text as :func:`show` gives it, which makes the same rule again.
 
     Raises :class:`UsageError` naming every wrong option at once.
@@ -33,7 +37,7 @@ def make(registry: Registry, text: str) -> tuple[Any, str]:
         given[name.replace("-", "_")] = value
     if wrong:
         raise UsageError(wrong)
-    rule = with_options(registry, key, given)
+    rule = with_options(registry, key, given, special)
     return rule, show(key, rule)
 
 
@@ -47,7 +51,7 @@ def show(key: str, rule: Any) -> str:
     return key + (f"{{{','.join(shown)}}}" if shown else "")
 
 
-def with_options(registry: Registry, key: str, options: Mapping[str, Any]) -> Any:
+def with_options(registry: Registry, key: str, options: Mapping[str, Any], special: Special | None = None) -> Any:
     """The rule ``key`` with options given as texts or values. Raises as :func:`make`."""
     cls = registry[key]
     known = {spec.name: spec for spec in dataclasses.fields(cls)}
@@ -56,6 +60,9 @@ def with_options(registry: Registry, key: str, options: Mapping[str, Any]) -> An
         where = f"{registry.what} {key}"
         if name not in known:
             wrong.append(Diagnostic("option", f"{where} has no option {name!r}", None, nearest(name, known)))
+            continue
+        if special is not None and isinstance(value, str) and value.startswith("@"):
+            values[name] = special(value[1:])
             continue
         values[name] = read_value(value, str(known[name].type)) if isinstance(value, str) else value
         if values[name] is None:
