@@ -103,7 +103,8 @@ class Builder:
         if not isinstance(row, Constraint):
             text = f"soft row {name!r} is no comparison but {type(row).__name__}"
             raise InputError(text, hint="write e.g. x.sum() <= 3")
-        costs = spread(as_numbers(cost), row.expression.shape, f"the cost of soft row {name!r}")
+        given = spread(as_numbers(cost), row.expression.shape, f"the cost of soft row {name!r}")
+        costs = np.asarray(given, dtype=np.float64)
         if not (np.isfinite(costs).all() and (costs >= 0).all()):
             raise InputError(
                 f"the cost of soft row {name!r} must be finite and not negative", hint="reward by a negated row instead"

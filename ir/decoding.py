@@ -125,7 +125,9 @@ def answer(decoded: Decoded, guarantee: Guarantee, ledger: Ledger, solved: Solve
     value = float(decoded.objective[decoded.best])
     side = "lower" if source.source.maximize else "upper"
     worst = max((float(t[decoded.best].max(initial=0.0)) for t in decoded.evaluation.violation.values()), default=0.0)
-    detail = (f"rows with real variables hold within {worst:.3g}",) if worst else ()
+    detail: tuple[str, ...] = (f"rows with real variables hold within {worst:.3g}",) if worst else ()
+    if solved.status == "unbounded":
+        detail += ("the solver says that there are ever better points",)
     found = base.with_fields(
         status="witnessed", value=value, witness=decoded.witness(decoded.best), detail=detail, **{side: value}
     )
@@ -145,4 +147,13 @@ def without_witness(base: Answer, decoded: Decoded, guarantee: Guarantee, solved
     if solved.complete and guarantee.exact:
         reason = "no ground state of the compiled problem is feasible, and the weights are proved sufficient"
         return base.with_fields(status="infeasible", basis="enumeration", detail=(reason,))
-    return base
+    return base.with_fields(detail=shortfall(decoded)) if solved.status == "optimal" else base
+
+
+def shortfall(decoded: Decoded) -> tuple[str, ...]:
+    """Why the point that a solver calls optimal is no witness: solvers allow themselves a tolerance, rows don't."""
+    if not len(decoded):
+        return ()
+    found = decoded.violated(0)
+    worst = max(found, key=lambda label: found[label], default="")
+    return (f"the solver's best point violates {worst} by {found[worst]:.3g}",) if worst else ()

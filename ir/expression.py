@@ -91,9 +91,9 @@ class Expression:
             raise InputError(f"index {key!r} does not fit shape {self.shape}: {error}") from None
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Expression:
-        wanted = shape if len(shape) != 1 else shape[0]
+        wanted: Any = shape if len(shape) != 1 else shape[0]
         try:
-            return replace(self, shape=np.reshape(np.empty(self.shape, np.bool_), wanted).shape)
+            return replace(self, shape=np.empty(self.shape, np.bool_).reshape(wanted).shape)
         except (TypeError, ValueError):
             raise InputError(f"shape {self.shape} can't become {wanted}") from None
 
