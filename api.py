@@ -154,7 +154,7 @@ class Compiled:
 
 def compile(
     source: Problem | Task | str | Path,
-    target: str = "bqm",
+    target: str | None = None,
     *,
     pipeline: str | None = None,
     arrays: Mapping[str, AnyArray] | None = None,
@@ -163,7 +163,8 @@ def compile(
 ) -> Compiled:
     """Compile a problem (or the file that states it) for a target.
 
-    ``target``: a name with options, ``"bqm"``, ``"ising{bits=8}"``. ``pipeline``: passes instead of the default ones;
+    ``target``: a name with options, ``"bqm"``, ``"ising{bits=8}"`` (``bqm`` unless the spec states
+    another). ``pipeline``: passes instead of the default ones;
     ``arrays`` it may name as ``@name``. Options: ``code`` (log, unary, one-hot, domain-wall, bounded with ``limit``),
     ``rounding`` (exact, outward, inward), ``slack`` (half-step, unit), ``weight`` (stated instead of proved),
     ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers
@@ -176,9 +177,9 @@ def compile(
 
     task = as_task(source)
     if not isinstance(task, Optimize):
-        raise Refused(f"a {type(task).__name__.lower()} goal is answered by run, not compiled to {target}")
-    made, key = make_target(target)
+        raise Refused(f"a {type(task).__name__.lower()} goal is answered by run, not compiled")
     merged = {**task.options, **options}
+    made, key = make_target(target or str(merged.get("target", "bqm")))
     if pipeline is None and isinstance(merged.get("pipeline"), str):
         pipeline = merged["pipeline"]
     trace = compile_problem(task.problem, made.level, merged, pipeline, arrays or {}, lp_tool, progress)
@@ -207,24 +208,28 @@ def solve(
     solver: Any = None,
     *,
     timeout: float | None = None,
-    seed: int = 0,
-    reads: int = 100,
+    seed: int | None = None,
+    reads: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Answer:
     """Compile for the solver, run it, decode, re-check on the source; or drive a network question.
 
     ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or
-    an object with ``sample(bqm)``. Further options as in :func:`compile`.
+    an object with ``sample(bqm)``. ``seed`` 0 and ``reads`` 100 unless stated. Further options as in :func:`compile`;
+    what is not stated here is taken from the spec's ``compile { }``.
     """
     task = as_task(source)
-    limits = Limits(timeout, seed, reads)
-    options = {**task.options, **options}
+    stated = {"timeout": timeout, "seed": seed, "reads": reads, "solver": solver}
+    options = {**task.options, **options, **{key: value for key, value in stated.items() if value is not None}}
+    limits = Limits(options.get("timeout"), options.get("seed", 0), options.get("reads", 100))
     if isinstance(task, Prove):
-        return prove(task, solver, limits, progress)
+        return prove(task, options, limits, progress)
     if not isinstance(task, Optimize):
         raise Refused(f"goal {type(task).__name__.lower()} is not available in this version", code="not-yet")
-    chosen, name = make_solver(solver or options.get("solver") or "highs")
+    if "method" in options or "master" in options or "via" in options:
+        raise Refused("method, master and via are for prove goals", hint="choose a solver instead")
+    chosen, name = make_solver(options.get("solver", "highs"))
     return solve_problem(task, chosen, name, limits, options, progress)
 
 
@@ -278,16 +283,16 @@ class Tools:
     runner: Any
 
 
-def prove(task: Prove, solver: Any, limits: Limits, progress: Progress | None) -> Answer:
-    """A question about a network, through the driver that its ``compile { method = ... }`` names (default:
-    milp-prove)."""
+def prove(task: Prove, options: Mapping[str, Any], limits: Limits, progress: Progress | None) -> Answer:
+    """A question about a network, through the driver that its ``compile { method = ... }`` names (default: milp)."""
     from .backends.network_runner import NetworkRunner
     from .compiler.driver import DRIVERS
 
-    method = {"milp": "milp-prove"}.get(str(task.options.get("method", "milp")), str(task.options.get("method")))
-    if method not in DRIVERS or not hasattr(DRIVERS.module(method), "drive"):
-        raise Refused(f"method {method} is not available in this version", code="not-yet", hint="use method = milp")
-    milp, name = make_solver(solver or "highs")
+    method = {"milp": "milp-prove"}.get(str(options.get("method", "milp")), str(options.get("method")))
+    if method not in DRIVERS or not hasattr(DRIVERS.module(method), "drive") or {"master", "via"} & set(options):
+        what = ", ".join(f"{key} = {options[key]}" for key in ("method", "master", "via") if key in options)
+        raise Refused(f"{what} is not available in this version", code="not-yet", hint="leave it out: method = milp")
+    milp, name = make_solver(options.get("solver", "highs"))
     if milp.level != "MIP":
         raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
     tools = Tools(milp, lp_tool(), NetworkRunner(task.network))
@@ -326,7 +331,10 @@ def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any 
 
 
 def explain(
-    source: Any, defines: Mapping[str, str] | None = None, target: str = "bqm", options: Mapping[str, Any] | None = None
+    source: Any,
+    defines: Mapping[str, str] | None = None,
+    target: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> str:
     """What compiling does, as text: of a bundle, a spec, or a problem."""
     if isinstance(source, (str, Path)) and Path(source).is_dir():

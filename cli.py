@@ -141,11 +141,11 @@ def show(answer: Answer, as_json: bool) -> None:
 @spec_options
 @click.option("--solver", help="highs, exact, neal, tabu, greedy, or 'cmd:program {input} {output}'.")
 @click.option("--timeout", type=float, help="Seconds.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--reads", type=int, default=100, show_default=True, help="Samples wanted from a sampler.")
+@click.option("--seed", type=int, help="0 unless stated.")
+@click.option("--reads", type=int, help="Samples wanted from a sampler; 100 unless stated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float | None, seed: int, reads: int,
-        as_json: bool, **options: Any) -> None:  # fmt: skip
+def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float | None, seed: int | None,
+        reads: int | None, as_json: bool, **options: Any) -> None:  # fmt: skip
     """Answer the question that SPEC states."""
     from . import api
 
@@ -166,9 +166,9 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
 @cli.command("compile")
 @click.argument("spec", type=click.Path(path_type=Path))
 @spec_options
-@click.option("-t", "--target", default="bqm", show_default=True, help="Target with options, e.g. ising{bits=8}.")
+@click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory of the bundle.")
-def compile_command(spec: Path, defines: tuple[str, ...], target: str, output: Path, **options: Any) -> None:
+def compile_command(spec: Path, defines: tuple[str, ...], target: str | None, output: Path, **options: Any) -> None:
     """Compile SPEC into a bundle for an outside solver."""
     from . import api
 
@@ -232,8 +232,8 @@ def check(answer: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @spec_options
-@click.option("-t", "--target", default="bqm", show_default=True)
-def explain(source: Path, defines: tuple[str, ...], target: str, **options: Any) -> None:
+@click.option("-t", "--target", help="bqm unless stated.")
+def explain(source: Path, defines: tuple[str, ...], target: str | None, **options: Any) -> None:
     """Say what compiling SOURCE (a spec or a bundle) does: sizes, guarantee, weights and proofs, hardware fit."""
     from . import api
 

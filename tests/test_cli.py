@@ -274,3 +274,17 @@ def test_help_is_light() -> None:
     code = f"import sys, isinglass.cli; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_options_of_the_spec_are_used_and_overridden(tmp_path: Path) -> None:
+    text = SPEC + 'compile { solver = exact; code = unary; target = "ising{bits=8}"; seed = 7 }\n'
+    spec = write(tmp_path / "stated.glass", text)
+    answer = json.loads(call("run", spec, "--json").output)
+    assert answer["solver"] == "exact" and answer["seed"] == 7
+    assert "for target ising{bits=8}" in call("explain", spec).output
+    assert "unary code" in call("explain", spec, "-t", "bqm").output
+    assert json.loads(call("run", spec, "--solver", "neal", "--seed", 3, "--json").output)["solver"] == "neal"
+    refused = call("run", write(tmp_path / "method.glass", SPEC + "compile { method = benders }\n"))
+    assert refused.exit_code == 1 and "prove goals" in refused.output
+    unknown = call("run", write(tmp_path / "cut.glass", SPEC + "compile { cutoff = maybe }\n"))
+    assert unknown.exit_code == 1 and "true or false" in unknown.output

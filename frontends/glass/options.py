@@ -10,19 +10,25 @@ from . import ast as ast
 OPTIONS = {
     "method": "word",
     "master": "word",
+    "via": "word",
     "solver": "word",
     "target": "word",
-    "via": "word",
     "code": "word",
-    "weights": "word",
+    "limit": "positive whole number",
+    "rounding": "word",
+    "largest": "positive number",
+    "slack": "word",
+    "weight": "positive number",
     "pipeline": "word",
     "quadratize": "word",
-    "cutoff": "word or number",
-    "timeout": "positive number",
     "bits": "positive whole number",
+    "tight": "true or false",
+    "cutoff": "true or false",
+    "timeout": "positive number",
     "reads": "positive whole number",
     "seed": "whole number",
 }
+SWITCH = {"true": True, "false": False}
 
 
 def read_options(block: ast.Compile) -> tuple[dict[str, Any], list[Diagnostic]]:
@@ -43,11 +49,13 @@ def read_options(block: ast.Compile) -> tuple[dict[str, Any], list[Diagnostic]]:
                 )
             )
         else:
-            found[key] = option.value
+            found[key] = SWITCH[option.value] if OPTIONS[key] == "true or false" else option.value
     return found, errors
 
 
 def fits(value: Any, kind: str) -> bool:
+    if kind == "true or false":
+        return value in SWITCH
     if isinstance(value, str):
         return "word" in kind
     if kind == "word":
