@@ -9,7 +9,8 @@ rewrites: integer rows over bounded integers and binaries, and products of two b
   ``z = x y``   ->  xy - 2xz - 2yz + 3z
 needs: integer rows without guards, polynomials of degree one in rows, no reals
 adds: an integer slack block per row block that needs one; one penalty polynomial per row block
-guarantee: (grows, kept) with proved weights; (any, any) with weights that were only stated
+guarantee: (grows, kept) with proved weights, (grows, bounded) where float64 energies can't tell all objective values
+  apart; (any, any) with weights that were only stated
 The weights are proved by the rules in ``compiler/weights/`` (see there for the theorems).
 """
 
@@ -27,7 +28,6 @@ from ...ir.blocks import Block, Fn, Lin, Poly, Var
 from ...ir.definition import Quotient
 from ...ir.errors import Infeasible, Refused, UsageError
 from ...ir.functions.product import Product
-from ...ir.guarantee import Guarantee
 from ...ir.ledger import Note
 from ...ir.lift.complete import Complete
 from ...ir.lifting import Lift, Record
@@ -77,7 +77,7 @@ class Penalize:
             kept = [block for block in problem.blocks if not isinstance(block, (Lin, Fn))]
             return Step(problem.with_blocks(kept), ledger=dropped(rows))
         proof = prove_weights(problem, rows, products, self)
-        rounded = check_exact(rows, proof.penalties, problem)
+        check_exact(rows, proof.penalties, problem)
         made: list[Block] = []
         records: list[Record] = []
         for row, penalty in zip([*rows, *products], proof.penalties, strict=True):
@@ -87,12 +87,8 @@ class Penalize:
             if row.polynomial.size:
                 made.append(replace(row.polynomial, penalty=penalty))
         kept = [block for block in problem.blocks if not isinstance(block, (Lin, Fn))]
-        guarantee = (
-            Guarantee("grows", "kept", infeasible_above=proof.above) if proof.proved else Guarantee("any", "any")
-        )
-        return Step(
-            problem.with_blocks([*kept, *made]), Lift(tuple(records)), guarantee, dropped(rows) + proof.notes + rounded
-        )
+        notes = dropped(rows) + proof.notes
+        return Step(problem.with_blocks([*kept, *made]), Lift(tuple(records)), proof.guarantee, notes)
 
 
 def check(problem: Problem) -> None:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from ...ir.blocks import Penalty, Poly, Var
 from ...ir.errors import Refused
+from ...ir.guarantee import Guarantee
 from ...ir.ledger import Ledger, Note
 from ...ir.lifting import Record
 from ...ir.problem import Problem
@@ -20,6 +21,7 @@ from ..pipeline_values import Named
 from ..rows.stacked import stacked_poly
 from ..weights._model import PenaltyModel
 from ..weights._prove import DEFAULT, Proof, prove
+from .precision import Precision, few_bits, precision, secured
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +66,10 @@ class Options(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """``penalties``: one per proposal, in order. ``above``: a proved minimum energy above it proves infeasibility."""
+    """``penalties``: one per proposal, in order; ``guarantee``: what they promise together."""
 
     penalties: tuple[Penalty, ...]
-    proved: bool
-    above: float | None
+    guarantee: Guarantee
     notes: Ledger
 
 
@@ -94,27 +95,32 @@ def prove_weights(
             hint=f"rules tried: {', '.join(rules)}; state one with penalize{{weight=...}} (then nothing is proved)",
         )
     proof = replace(proof, weight=few_bits(proof.weight), other_weight=few_bits(proof.other_weight))
+    proof = secured(model, proof)
     if not proof.accepts(proof.weight, proof.other_weight):
-        raise Refused(
-            "rounding the weights up lost their proof"
-        )  # rows tied together have equal gaps up to powers of two
-    return Weights(tuple(split(proof, rows, products)), True, proof.infeasible_above, noted(proof))
+        # rows tied together have equal gaps up to powers of two
+        raise Refused("rounding the weights up lost their proof")
+    guarantee, notes = promise(precision(model, proof), proof)
+    return Weights(tuple(split(proof, rows, products)), guarantee, noted(proof) + notes)
 
 
-def few_bits(weight: FloatArray, bits: int = 10) -> FloatArray:
-    """Rounded up to so many significant bits, so that products with the integers of a row stay exact in float64."""
-    mantissa, exponent = np.frexp(weight)
-    return np.asarray(np.ldexp(np.ceil(np.ldexp(mantissa, bits)), exponent - bits))
+def promise(float64: Precision, proof: Proof) -> tuple[Guarantee, Ledger]:
+    """What proved weights guarantee, as far as float64 energies tell objective values apart."""
+    above = proof.infeasible_above + float64.error
+    if float64.kept:
+        return Guarantee("grows", "kept", infeasible_above=above), ()
+    amount, count = 2 * float64.error, len(proof.weight) + len(proof.other_weight)
+    words = "energies rounded in float64: objective values are told apart up to"
+    note = Note("penalize", words, "", count, amount, "of the objective", True)
+    return Guarantee("grows", "bounded", amount, infeasible_above=above), (note,)
 
 
-def check_exact(rows: Sequence[Proposal], penalties: Sequence[Penalty], problem: Problem) -> Ledger:
-    """Refuse penalties that float64 energies can't tell apart; a note where they are rounded below 1 % of a gap.
+def check_exact(rows: Sequence[Proposal], penalties: Sequence[Penalty], problem: Problem) -> None:
+    """Refuse penalties of single rows that float64 energies round by 1 % of a gap and more.
 
     With T the largest absolute value of a row's terms added up, all coefficients of its penalty are whole multiples of
     the weight's last bit, and exact while T^2 times the weight's significand stays below 2^53; otherwise energies err
     by at most T^2 2^-51 of the weight, against a gap of 1 or 2.
     """
-    notes = []
     reach = np.maximum(*map(np.abs, problem.stack_bounds()))
     for row, penalty in zip(rows, penalties, strict=False):
         if row.matrix is None or not row.polynomial.size:
@@ -133,20 +139,6 @@ def check_exact(rows: Sequence[Proposal], penalties: Sequence[Penalty], problem:
                 "their squares are too large for float64 energies",
                 code="too-wide", hint="let it be rounded to smaller numbers: --rounding outward --largest 4096",
             )  # fmt: skip
-        if error.any():
-            amount = float(error.max())
-            notes.append(
-                Note(
-                    "penalize",
-                    "energies rounded, per unit of weight",
-                    row.source,
-                    int((error > 0).sum()),
-                    amount,
-                    "weight",
-                    True,
-                )
-            )
-    return tuple(notes)
 
 
 def with_offsets(rows: Sequence[Proposal]) -> list[tuple[int, Proposal]]:
@@ -233,9 +225,8 @@ def stated(rows: Sequence[Proposal], products: Sequence[Proposal], weight: float
         for row in [*rows, *products]
     ]  # fmt: skip
     count = sum(len(row.keep) for row in [*rows, *products])
-    return Weights(
-        tuple(found), False, None, (Note("penalize", "weight stated, not proved", "", count, weight, "weight", True),)
-    )
+    note = Note("penalize", "weight stated, not proved", "", count, weight, "weight", True)
+    return Weights(tuple(found), Guarantee("any", "any"), (note,))
 
 
 def still_proved(penalties: Sequence[Penalty]) -> BoolArray:
