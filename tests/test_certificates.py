@@ -101,7 +101,13 @@ def ranged(b: isinglass.Builder) -> None:
     b.block(Lin("r", {"x": row}, "<=", np.array([9.0]), least=np.array([3.0])))
 
 
-FALSE = [guards, either, products, squares, spins, divisor, thirds, parallel, few_points, ranged]
+def guard_in_its_row(b: isinglass.Builder) -> None:
+    g, n = b.binary("g"), b.integer("n", (), 2, 5)
+    b.add("a", (n + 3 * g <= 4).when(g))
+    b.add("b", (n - 7 * g == -1).when(g, 0))
+
+
+FALSE = [guards, either, products, squares, spins, divisor, thirds, parallel, few_points, ranged, guard_in_its_row]
 
 
 @pytest.mark.parametrize("build", FALSE)

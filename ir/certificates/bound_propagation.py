@@ -15,10 +15,10 @@ it. A contradiction found this way needs no further trust than this file and the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from math import ceil, floor, gcd, isinf, lcm, prod
 from typing import Any
@@ -219,20 +219,27 @@ class Box:
     def propagate(self, row: Row) -> bool:
         """What one row implies; says whether a bound moved."""
         binds = self.binds(row)
-        if binds is False:
-            return False
-        try:
-            self._divides(row)
-            return any([self._side(terms, rhs, binds is True) for terms, rhs in row.sides])
-        except Contradiction:
-            return self._fails(row)
+        if binds is True:
+            return self._narrowed(row, True)
+        return False if binds is False else self._supposing(row, partial(self._narrowed, row, False))
 
-    def _fails(self, row: Row) -> bool:
-        """A row that no point of the box satisfies: its guard has the other value."""
-        if self.binds(row) is True or row.guard is None:
-            raise Contradiction
-        other = Fraction(1 - row.guard[1])
-        return self.narrow(row.guard[0], other, other)
+    def _narrowed(self, row: Row, binds: bool) -> bool:
+        self._divides(row)
+        return any([self._side(terms, rhs, binds) for terms, rhs in row.sides])
+
+    def _supposing(self, row: Row, attempt: Callable[[], object]) -> bool:
+        """If a row fails with its guard at its value, the guard has the other one; says whether that was found."""
+        assert row.guard is not None
+        column, value = row.guard
+        kept = self.lower[column], self.upper[column]
+        self.lower[column] = self.upper[column] = Fraction(value)
+        try:
+            attempt()
+        except Contradiction:
+            self.lower[column], self.upper[column] = kept
+            return self.narrow(column, Fraction(1 - value), Fraction(1 - value))
+        self.lower[column], self.upper[column] = kept
+        return False
 
     def _side(self, terms: dict[Monomial, Fraction], rhs: Fraction, binds: bool) -> bool:
         least: dict[Monomial, Fraction | None] = {}
@@ -270,14 +277,21 @@ class Box:
         """Rows that fail at each of their few points; says whether a bound moved."""
         changed = False
         for row in rows:
-            axes = [self._axis(column) for column in row.columns]
-            count = 0 if None in axes else prod(len(axis) for axis in axes if axis is not None)
-            if self.binds(row) is not False and 0 < count <= POINTS and self.trials >= count * len(row.terms):
-                self.trials -= count * len(row.terms)
-                points = product(*(axis for axis in axes if axis is not None))
-                if not any(holds(row, dict(zip(row.columns, point, strict=True))) for point in points):
-                    changed |= self._fails(row)
+            binds = self.binds(row)
+            if binds is True:
+                self._try(row)
+            elif binds is None:
+                changed |= self._supposing(row, partial(self._try, row))
         return changed
+
+    def _try(self, row: Row) -> None:
+        axes = [self._axis(column) for column in row.columns]
+        count = 0 if None in axes else prod(len(axis) for axis in axes if axis is not None)
+        if 0 < count <= POINTS and self.trials >= count * len(row.terms):
+            self.trials -= count * len(row.terms)
+            points = product(*(axis for axis in axes if axis is not None))
+            if not any(holds(row, dict(zip(row.columns, point, strict=True))) for point in points):
+                raise Contradiction
 
     def _axis(self, column: int) -> Sequence[int] | None:
         low, high = self.lower[column], self.upper[column]
