@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -243,7 +244,7 @@ def test_external_solver_by_file(spec: Path, tmp_path: Path) -> None:
         "bqm = dimod.BinaryQuadraticModel.from_file(open(sys.argv[1], 'rb'))\n"
         "json.dump(dimod.ExactSolver().sample(bqm).truncate(5).to_serializable(), open(sys.argv[2], 'w'))\n",
     )
-    command = f"cmd:{sys.executable} {program} {{input.bqm}} {{output.json}}"
+    command = f"cmd:{shlex.quote(sys.executable)} {shlex.quote(str(program))} {{input.bqm}} {{output.json}}"
     result = call("run", spec, "--solver", command, "--json")
     assert result.exit_code == 0, result.output
     answer = json.loads(result.output)

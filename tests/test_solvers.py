@@ -3,6 +3,7 @@ else."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from isinglass.ir.terms.bilinear import Bilinear
 from isinglass.ir.terms.linear import Linear
 
 SAMPLERS = ["neal", "tabu", "greedy"]
-PYTHON = sys.executable
+PYTHON = shlex.quote(sys.executable)
 
 
 def least(problem: Problem) -> float:

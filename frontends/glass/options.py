@@ -49,7 +49,7 @@ def read_options(block: ast.Compile) -> tuple[dict[str, Any], list[Diagnostic]]:
                 )
             )
         else:
-            found[key] = SWITCH[option.value] if OPTIONS[key] == "true or false" else option.value
+            found[key] = SWITCH[str(option.value)] if OPTIONS[key] == "true or false" else option.value
     return found, errors
 
 
