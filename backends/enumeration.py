@@ -3,13 +3,11 @@
 The first b variables are the low ones: all their 2^b energies are computed once. For a chunk of assignments z of the
 others, E(y, z) = E_low(y) + E_high(z) + y . (C z): one product [2^b, b] x [b, chunk] gives 2^b chunk energies. Where
 all coefficients are whole multiples of one number and their sizes sum to less than 2^53 of it, every step is exact.
-Else the states within the rounding error of the least energy are all returned, with energies computed without
-rounding: coefficients that were rounded while the form was assembled can't hide the true optimum then.
+Else all states within the rounding error of the least energy are compared without rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -18,6 +16,7 @@ import numpy as np
 
 from ..ir.errors import Refused
 from ..ir.protocols import Limits
+from ..ir.rational import Integers
 from ..ir.types import FloatArray, IntArray
 from .ising_form import common_unit
 from .quadratic import QuadraticForm
@@ -26,21 +25,34 @@ LOW = 12
 """Most variables of a block."""
 CHUNK = 512
 """Assignments of the other variables that are handled at a time."""
+CLOSE = 1 << 16
+"""Most states within the rounding error of the least energy that are compared without rounding."""
+ROWS = 4096
+"""States handled at a time there."""
+LIMB = 40
+"""Bits of whole numbers that are added up at a time: sums of 2^13 of them stay below 2^53."""
 
 
 @dataclass(frozen=True, eq=False)
 class GroundStates:
     """``states`` [g, n] and their ``energy`` [g], best first, then ascending (variable 0 the lowest bit); ``more``:
-    there are further ones. ``complete`` is false when the time was over before all states were visited."""
+    there are further ones. ``visited`` is false when the time was over before all states were visited, ``compared``
+    when more than CLOSE states were too close to each other."""
 
     states: FloatArray
     energy: FloatArray
     more: bool
-    complete: bool
+    visited: bool
+    compared: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first state has the least energy of all."""
+        return self.visited and self.compared
 
 
 def ground_states(form: QuadraticForm, cap: int, limits: Limits, most: int = 30) -> GroundStates:
-    """All ground states, up to ``cap`` of them (and what lies within the rounding error of their energy, see above).
+    """All ground states, and what lies within the rounding error of their energy (see above): the best ``cap`` of them.
     Raises :class:`Refused` beyond ``most`` variables."""
     if form.size > most:
         message = f"{form.size} binaries are too many to enumerate: at most {most}"
@@ -48,11 +60,11 @@ def ground_states(form: QuadraticForm, cap: int, limits: Limits, most: int = 30)
     blocks = _Blocks(form)
     slack = blocks.slack()
     least = np.full(blocks.chunks, np.inf)
-    complete = True
+    visited = True
     for chunk in range(blocks.chunks):
         least[chunk] = blocks.energies(chunk).min()
         if limits.over:
-            complete = chunk == blocks.chunks - 1
+            visited = chunk == blocks.chunks - 1
             break
     bound = least.min() + slack
     found: list[IntArray] = []
@@ -60,12 +72,17 @@ def ground_states(form: QuadraticForm, cap: int, limits: Limits, most: int = 30)
     for chunk in np.flatnonzero(least <= bound).tolist():
         found.append(blocks.states(chunk, bound))
         count += len(found[-1])
-        if count > cap:
+        if count > (CLOSE if slack else cap):
             break
-    states = _bits(np.sort(np.concatenate(found)), form.size)[:cap]
-    energy = form.energies(states) if slack == 0 else np.array([float(e) for e in exact_energies(form, states)])
-    order = energy.argsort(kind="stable")
-    return GroundStates(states[order], energy[order], count > cap, complete)
+    numbers = np.sort(np.concatenate(found))
+    if not slack:
+        states = _bits(numbers[:cap], form.size)
+        return GroundStates(states, form.energies(states), count > cap, visited, True)
+    states = _bits(numbers[:CLOSE], form.size)
+    whole, scale = whole_energies(form, states)
+    order = np.argsort(whole, kind="stable")[:cap]
+    energy = np.array([value / scale for value in whole[order].tolist()])
+    return GroundStates(states[order], energy, count > cap, visited, count <= CLOSE)
 
 
 class _Blocks:
@@ -117,17 +134,33 @@ def _bits(numbers: IntArray, size: int) -> FloatArray:
 
 def exact_energies(form: QuadraticForm, states: FloatArray) -> list[Fraction]:
     """The energies of 0/1 states [B, n] without any rounding."""
+    whole, scale = whole_energies(form, states)
+    return [Fraction(value, scale) for value in whole.tolist()]
+
+
+def whole_energies(form: QuadraticForm, states: FloatArray) -> tuple[Integers, int]:
+    """The energies of 0/1 states [B, n] as whole numbers [B], times a common factor."""
     couplers = form.triplets()
     values = [form.offset, *form.linear.tolist(), *couplers.value.tolist()]
     fractions = [Fraction(value) for value in values]
     scale = lcm(*(value.denominator for value in fractions))
-    whole = np.array([int(value * scale) for value in fractions], dtype=object)
-    on = states.astype(bool)
-    pairs = on[:, couplers.row] & on[:, couplers.column]
-    used = np.concatenate([np.ones((len(states), 1), bool), on, pairs], axis=1)
-    return [Fraction(int(total), scale) for total in _masked_sums(used, whole)]
+    left = [int(value * scale) for value in fractions]
+    parts = [slice(start, start + (1 << (53 - LIMB))) for start in range(0, len(values), 1 << (53 - LIMB))]
+    total = np.zeros(len(states), dtype=object)
+    for start in range(0, len(states), ROWS):
+        on = states[start : start + ROWS].astype(bool)
+        pairs = on[:, couplers.row] & on[:, couplers.column]
+        used = np.concatenate([np.ones((len(on), 1)), on, pairs], axis=1)
+        for part in parts:
+            total[start : start + ROWS] += _limb_sums(used[:, part], left[part])
+    return total, scale
 
 
-def _masked_sums(used: np.ndarray[tuple[int, int], np.dtype[np.bool_]], whole: np.ndarray) -> Iterator[int]:
-    for row in used:
-        yield int(whole[row].sum())
+def _limb_sums(used: FloatArray, whole: list[int]) -> Integers:
+    """Products of a 0/1 matrix [B, k] with whole numbers [k], LIMB bits at a time in float64."""
+    total, shift = np.zeros(len(used), dtype=object), 0
+    while any(abs(value) >> shift for value in whole):
+        limbs = [(abs(value) >> shift) % (1 << LIMB) * (1 if value > 0 else -1) for value in whole]
+        sums = used @ np.array(limbs, dtype=np.float64)
+        total, shift = total + (sums.astype(np.int64).astype(object) << shift), shift + LIMB
+    return total

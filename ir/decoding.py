@@ -97,7 +97,8 @@ def near(values: FloatArray) -> bool:
 
 @dataclass(frozen=True)
 class Solved:
-    """What is known of the solver run that made the samples: ``complete`` solvers visit every point."""
+    """What is known of the solver run that made the samples: ``complete`` solvers visit every point, unless their
+    status is limit."""
 
     solver: str = ""
     complete: bool = False
@@ -106,6 +107,11 @@ class Solved:
     seed: int | None = None
     time_limited: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether the best of the samples is the optimum of the compiled problem."""
+        return self.complete and not self.time_limited and self.status != "limit"
 
 
 def answer(decoded: Decoded, guarantee: Guarantee, ledger: Ledger, solved: Solved) -> Answer:
@@ -131,7 +137,7 @@ def answer(decoded: Decoded, guarantee: Guarantee, ledger: Ledger, solved: Solve
     found = base.with_fields(
         status="witnessed", value=value, witness=decoded.witness(decoded.best), detail=detail, **{side: value}
     )
-    if solved.complete and guarantee.exact and not solved.time_limited:
+    if solved.exhaustive and guarantee.exact:
         return found.with_fields(status="optimal", basis="enumeration", lower=value, upper=value)
     if solved.status == "optimal" and guarantee.exact:
         return found.with_fields(status="optimal", basis="solver-word")
@@ -144,7 +150,7 @@ def without_witness(base: Answer, decoded: Decoded, guarantee: Guarantee, solved
         return base
     if solved.status == "infeasible":
         return base.with_fields(status="infeasible", basis="solver-word")
-    if solved.complete and guarantee.exact:
+    if solved.exhaustive and guarantee.exact:
         reason = "no ground state of the compiled problem is feasible, and the weights are proved sufficient"
         return base.with_fields(status="infeasible", basis="enumeration", detail=(reason,))
     return base.with_fields(detail=shortfall(decoded)) if solved.status == "optimal" else base

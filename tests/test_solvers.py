@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from backend_cases import all_samples, binary_problem, energies_of, milp, optimu
 from hypothesis import given
 from hypothesis import strategies as st
 
+import isinglass
 from isinglass.backends.enumeration import exact_energies, ground_states
 from isinglass.backends.quadratic import QuadraticForm
 from isinglass.backends.solver import SOLVERS, make_solver
@@ -259,11 +261,29 @@ def test_enumeration_caps_and_limits() -> None:
 
 
 def test_energies_without_rounding() -> None:
-    form = QuadraticForm(0.1, np.array([0.2, 1e-30]), np.array([[0.0, 1e17], [0, 0]]))
-    (value,) = exact_energies(form, np.ones((1, 2)))
-    from fractions import Fraction
+    form = QuadraticForm(0.1, np.array([0.2, -1e-30]), np.array([[0.0, 1e17], [0, 0]]))
+    both, second = exact_energies(form, np.array([[1.0, 1.0], [0.0, 1.0]]))
+    assert both == Fraction(0.1) + Fraction(0.2) - Fraction(1e-30) + Fraction(1e17)
+    assert second == Fraction(0.1) - Fraction(1e-30)
 
-    assert value == Fraction(0.1) + Fraction(0.2) + Fraction(1e-30) + Fraction(1e17)
+
+def test_the_cap_keeps_the_best_of_states_too_close_for_float64() -> None:
+    """2^12 states within the rounding error of an energy of 1e10, told apart by parts of 1e-8."""
+    linear = np.append(np.full(12, -1e-8), [1e10, 0.1])
+    found = ground_states(QuadraticForm(-1e10, linear, np.zeros((14, 14))), 5, Limits())
+    assert found.complete and found.more and len(found.states) == 5
+    assert found.states[0].tolist() == [1.0] * 12 + [0.0, 0.0]
+
+
+def test_too_many_close_states_are_no_proof() -> None:
+    linear = np.append(np.full(18, -1e-12), [1e12, 0.1])
+    found = ground_states(QuadraticForm(0.0, linear, np.zeros((20, 20))), 5, Limits())
+    assert found.visited and not found.compared and not found.complete
+    b = isinglass.Builder("close")
+    x = b.binary("x", (20,))
+    b.minimize(linear @ x)
+    answer = isinglass.solve(b.build(), solver="exact")
+    assert answer.status == "witnessed" and not answer.time_limited
 
 
 def test_rounding_does_not_hide_a_ground_state() -> None:

@@ -32,6 +32,6 @@ class Exact(Solver):
         form = assemble(problem).check(problem.labels())
         found = ground_states(form, max(1, self.cap), limits, self.most)
         status = "optimal" if found.complete else "limit"
-        info = {"status": status, "time_limited": not found.complete, "more_ground_states": found.more}
+        info = {"status": status, "time_limited": not found.visited, "more_ground_states": found.more}
         bound = float(found.energy[0]) if found.complete else None
         return Samples(problem.unstack(found.states), found.energy, claimed_bound=bound, info=info)
