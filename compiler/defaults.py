@@ -11,9 +11,10 @@ from ..ir.errors import Refused, UsageError, nearest
 
 NETWORK = "bound-intervals,encode-activations"
 MODEL = (
-    "normalize-rows{{mode={mode}}},spin-to-binary,encode-integers{{which={which}}},linearize-constraints{linearize},"
-    "split-products,guards-to-big-m,tighten-bounds,drop-rows"
+    "normalize-rows{{mode={mode}}},tighten-bounds,spin-to-binary,encode-integers{{which={which}}},"
+    "linearize-constraints{linearize},split-products,guards-to-big-m,tighten-bounds,drop-rows"
 )
+"""Bounds are tightened twice: integers in products become bits before guards and products become rows."""
 PREPARE = {
     "NET": "",
     "MIP": f"{NETWORK},{MODEL.format(mode='keep', which='terms', linearize='{objective=true}')},encode-products",

@@ -184,6 +184,14 @@ def broken_at_no_cost(b: isinglass.Builder) -> None:
     b.minimize(2 * x.sum())
 
 
+@case(1.0)
+def factors_bounded_by_rows_only(b: isinglass.Builder) -> None:
+    n, x = b.integer("n", (), 0), b.binary("x", (2,))
+    b.add("few", n <= 5)
+    b.add("products", n * x[0] + 2 * x[1] >= 2)
+    b.minimize(n + x[0] + x[1])
+
+
 @case(None)
 def no_cases(b: isinglass.Builder) -> None:
     b.add_either("none", [])
