@@ -72,8 +72,15 @@ def sharpened(
         more = Pipeline.parse(text, arrays).run(problem)
         trace = replace(trace, ran=trace.ran + more.ran)
         finish = add_option(finish, "penalize", "implied=true")
+    name = "incumbent"
+    before, _, after = finish.partition("penalize")
+    if before:  # codes with validity rows: the weights are proved over their bits
+        coded = Pipeline.parse(before.rstrip(","), arrays).run(trace.problem)
+        point, _ = coded.lift.down(trace.problem.unstack(incumbent.point[None]))
+        trace, finish, problem = replace(trace, ran=trace.ran + coded.ran), f"penalize{after}", coded.problem
+        name, arrays["encoded"] = "encoded", problem.stack(point)[0]
     multipliers = row_multipliers(problem, open_lp)
-    finish = add_option(finish, "penalize", "incumbent=@incumbent")
+    finish = add_option(finish, "penalize", f"incumbent=@{name}")
     if multipliers is not None:
         arrays["multipliers"] = multipliers
         finish = add_option(finish, "penalize", "multipliers=@multipliers")

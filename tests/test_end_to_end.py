@@ -35,6 +35,8 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "terms": ("bqm", {"quadratize": "terms"}),
     "tight": ("bqm", {"tight": True}),
     "cutoff": ("bqm", {"cutoff": True}),
+    "tight one-hot": ("bqm", {"tight": True, "code": "one-hot"}),
+    "cutoff domain-wall": ("bqm", {"cutoff": True, "code": "domain-wall"}),
 }
 """Target and options of every way to a QUBO that keeps the optimum."""
 LOOSE: dict[str, dict[str, Any]] = {
