@@ -183,8 +183,8 @@ def mixture(rng: np.random.Generator) -> dict[str, Any]:
     choices: dict[str, list[Any]] = {
         "code": ["log", "unary", "one-hot", "domain-wall", "bounded"], "limit": [1, 2, 3],
         "slack": ["half-step", "unit"], "quadratize": ["pairs", "terms"],
-        "rounding": [None, "exact", "outward", "inward"], "largest": [None, 5, 12, 40], "tight": [False, False, True], "cutoff": [False, False, True],
-        "weight": [None, None, None, None, 3.0],
+        "rounding": [None, "exact", "outward", "inward"], "largest": [None, 5, 12, 40],
+        "tight": [False, False, True], "cutoff": [False, False, True], "weight": [None, None, None, None, 3.0],
     }  # fmt: skip
     chosen = {key: values[int(rng.integers(len(values)))] for key, values in choices.items()}
     return {key: value for key, value in chosen.items() if value is not None}
