@@ -91,7 +91,11 @@ def check(model: Model, way: str, bits: int = 22, seed: int = 0) -> str:
     check_ground_states(model, compiled)
     if way != "default":
         return "ground states"
-    return check_answer(model, isinglass.solve(model.problem, solver="exact", **options))
+    answer = isinglass.solve(model.problem, solver="exact", **options)
+    if compiled.guarantee.optimum == "bounded":  # numbers too far apart for float64 energies
+        check_claims(model, answer)
+        return f"{answer.status}, optimum bounded"
+    return check_answer(model, answer)
 
 
 def check_ground_states(model: Model, compiled: Any) -> None:

@@ -52,6 +52,17 @@ def test_energies_are_off_by_no_more_than_is_told(size: float, digits: int) -> N
     assert set(told) == {"kept"} if size <= 1e4 else "bounded" in told or size < 1e8
 
 
+def test_values_on_no_grid_are_told_apart_up_to_noise() -> None:
+    rng = np.random.default_rng(3)
+    b = isinglass.Builder("noise")
+    x = b.binary("x", (12,))
+    b.add("cap", rng.integers(1, 1000, 12).astype(float) @ x <= 3000)
+    b.minimize(rng.normal(size=12) @ x)
+    problem = b.build()
+    assert isinglass.compile(problem, "bqm").guarantee.optimum == "kept"
+    assert isinglass.solve(problem, solver="exact").status == "optimal"
+
+
 def test_a_bounded_optimum_is_not_called_optimal() -> None:
     b = isinglass.Builder("wide")
     x = b.integer("x", (2,), 0, 127)

@@ -27,16 +27,16 @@ from ..weights._model import PenaltyModel
 from ..weights._prove import Proof
 from ..weights._rounding import EXACT, grain, group_sum
 
-NOISE = 2.0**-30
-"""Part of the objective's range below which differences of values that lie on no common grid are not told apart."""
-DIGITS = 12
+NOISE = 2.0**-24
+"""Part of the objective's range up to which values may be mistaken where the coefficients lie on no common grid."""
+DIGITS = 6
+"""Most decimal places of a common grid."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """``error``: how far an energy may be off. ``resolution``: least difference of two values of the objective.
-
-    ``span``: the objective's range.
+    """``error``: how far an energy may be off. ``resolution``: least difference of two values of the objective (0:
+    unknown). ``span``: the objective's range.
     """
 
     error: float
@@ -45,8 +45,10 @@ class Precision:
 
     @property
     def kept(self) -> bool:
-        """Whether a ground state of the rounded energies has the least objective value (up to NOISE)."""
-        return 4 * self.error < self.resolution or 2 * self.error <= NOISE * self.span
+        """Whether a ground state of the rounded energies has the least objective value (see NOISE)."""
+        if not self.error or not self.span:
+            return True
+        return 4 * self.error < self.resolution if self.resolution else 2 * self.error <= NOISE * self.span
 
 
 def precision(model: PenaltyModel, proof: Proof) -> Precision:
@@ -131,17 +133,16 @@ def half(width: FloatArray) -> FloatArray:
 
 
 def resolution(model: PenaltyModel) -> float:
-    """The common grid of the objective's coefficients, binary or decimal; inf for a constant objective."""
+    """The common grid of the objective's coefficients, binary or decimal; 0 without one."""
     goal = model.objective
     values = np.concatenate([goal.linear, goal.square, goal.coef])
-    values = values[values != 0]
-    if not values.size:
-        return float("inf")
+    if goal.grain >= 2.0**-20:
+        return goal.grain
     for digits in range(DIGITS + 1):
         whole = np.rint(values * 10.0**digits)
         if np.all((whole / 10.0**digits == values) & (np.abs(whole) < EXACT)):
-            return float(max(10.0**-digits, goal.grain))
-    return goal.grain
+            return 10.0**-digits
+    return 0.0
 
 
 def secured(model: PenaltyModel, proof: Proof) -> Proof:
