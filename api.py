@@ -170,15 +170,17 @@ def compile(
     ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers
     sharpen the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
 
-    Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory.
+    Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory,
+    :class:`UsageError` for an option that does not exist.
     """
     from .backends.target import make_target
     from .compiler.compile import compile_problem
+    from .compiler.defaults import known_options
 
     task = as_task(source)
     if not isinstance(task, Optimize):
         raise Refused(f"a {type(task).__name__.lower()} goal is answered by run, not compiled")
-    merged = {**task.options, **options}
+    merged = {**task.options, **known_options(options)}
     made, key = make_target(target or str(merged.get("target", "bqm")))
     if pipeline is None and isinstance(merged.get("pipeline"), str):
         pipeline = merged["pipeline"]
@@ -219,8 +221,11 @@ def solve(
     an object with ``sample(bqm)``. ``seed`` 0 and ``reads`` 100 unless stated. Further options as in :func:`compile`;
     what is not stated here is taken from the spec's ``compile { }``.
     """
+    from .compiler.defaults import known_options
+
     task = as_task(source)
     stated = {"timeout": timeout, "seed": seed, "reads": reads, "solver": solver}
+    options = known_options(options, "pipeline", "method", "master", "via")
     options = {**task.options, **options, **{key: value for key, value in stated.items() if value is not None}}
     limits = Limits(options.get("timeout"), options.get("seed", 0), options.get("reads", 100))
     if isinstance(task, Prove):

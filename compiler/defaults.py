@@ -31,6 +31,21 @@ LARGEST = 2**20
 """Greatest coefficient of a row that becomes a penalty: squares must stay exact in float64 energies."""
 
 
+OPTIONS = ("code", "limit", "rounding", "largest", "slack", "weight", "quadratize", "bits", "tight", "cutoff")
+SWITCHES = ("tight", "cutoff")
+
+
+def known_options(options: Mapping[str, object], *more: str) -> dict[str, object]:
+    """The options that are given (not None); raises :class:`UsageError` for unknown ones and for switches that are no
+    bool. ``more``: further names that the caller takes."""
+    for name, value in options.items():
+        if name not in (*OPTIONS, *more):
+            raise UsageError(f"unknown option {name!r}", hint=nearest(name, (*OPTIONS, *more)))
+        if name in SWITCHES and not isinstance(value, (bool, type(None))):
+            raise UsageError(f"option {name!r} is True or False, not {value!r}")
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def pipeline_parts(level: str, options: Mapping[str, object]) -> tuple[str, str]:
     """The passes before and after the point where a driver may hand over an incumbent and multipliers.
 

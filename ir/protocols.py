@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
+from .errors import UsageError
 from .problem import Problem
 from .samples import Samples
 from .types import FloatArray
@@ -14,12 +15,22 @@ from .types import FloatArray
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds from the start (None: no limit), seed, and reads wanted from a sampler."""
+    """Seconds from the start (None: no limit), seed, and reads wanted from a sampler.
+
+    Raises :class:`UsageError` for a negative time or seed, and for less than one read.
+    """
 
     timeout: float | None = None
     seed: int = 0
     reads: int = 100
     started: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and not self.timeout >= 0:
+            raise UsageError(f"timeout = {self.timeout}: seconds are 0 or more")
+        for name, least in (("seed", 0), ("reads", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} = {getattr(self, name)}: at least {least}")
 
     def left(self) -> float | None:
         """Seconds that remain; 0 when the time is over, None without a limit."""

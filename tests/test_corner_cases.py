@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import isinglass
 from isinglass.ir.answers import Answer
 from isinglass.ir.blocks import Var
-from isinglass.ir.errors import Refused
+from isinglass.ir.errors import Refused, UsageError
 
 Build = Callable[[isinglass.Builder], None]
 CASES: dict[str, tuple[float | None, Build]] = {}
@@ -237,6 +238,27 @@ def test_a_point_within_a_solvers_tolerance_is_no_witness() -> None:
     answer = isinglass.solve(b.build(), solver="highs")
     assert answer.status == "unknown" and answer.value is None
     assert "violates sum" in answer.detail[0]
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"tigth": True}, "did you mean 'tight'"),
+    ({"code": "logs"}, "did you mean 'log'"),
+    ({"cutoff": "no"}, "True or False"),
+    ({"seed": -1}, "at least 0"),
+    ({"reads": 0}, "at least 1"),
+    ({"timeout": -1.0}, "seconds"),
+    ({"timeout": float("nan")}, "seconds"),
+])  # fmt: skip
+def test_options_that_do_not_exist(options: dict[str, Any], words: str) -> None:
+    b = isinglass.Builder("options")
+    x = b.binary("x", (2,))
+    b.add("one", x.sum() == 1)
+    problem = b.build()
+    with pytest.raises(UsageError, match=words):
+        isinglass.solve(problem, solver="exact", **options)
+    if not {"seed", "reads", "timeout"} & set(options):
+        with pytest.raises(UsageError, match=words):
+            isinglass.compile(problem, **options)
 
 
 def test_an_unbounded_objective_is_told() -> None:

@@ -23,7 +23,7 @@ from ...ir.operators.code import Code as CodeOperator
 from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.step import Step
-from ..encoding import ENCODINGS
+from ..encoding import ENCODINGS, Encoding
 from ..substitute import substitute
 
 
@@ -46,6 +46,7 @@ class EncodeIntegers:
     def run(self, problem: Problem) -> Step:
         records: list[Record] = []
         notes: list[Note] = []
+        self._encoding()  # an unknown code is an error also where there is nothing to encode
         chosen = self._chosen(problem)
         for var in problem.vars.values():
             if var.domain == "int" and var.name in chosen:
@@ -65,12 +66,15 @@ class EncodeIntegers:
         polys = [*problem.constraints, *([problem.objective] if self.which == "terms" else [])]
         return {name for poly in polys for term in poly.terms if term.degree > 1 for name in term.variables}
 
+    def _encoding(self) -> Encoding:
+        cls = ENCODINGS[self.code]
+        found: Encoding = cls(self.limit) if self.code == "bounded" else cls()
+        return found
+
     def _encode(self, problem: Problem, var: Var) -> tuple[Problem, Code]:
         ranges = check_range(var)
         free = np.flatnonzero(ranges)
-        cls = ENCODINGS[self.code]
-        encoding = cls(self.limit) if self.code == "bounded" else cls()
-        bits = encoding.encode(ranges[free].astype(np.int64))
+        bits = self._encoding().encode(ranges[free].astype(np.int64))
         name = problem.fresh(f"{var.name}.bits")
         operator = CodeOperator(free[bits.owner], bits.weight, var.size)
         block = Var.of(name, "bin", (len(bits.owner),), origin=f"bits:{var.name}")
