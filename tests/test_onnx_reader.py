@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
+from onnx_models import Shape, exact_outputs, node, save
 
 from isinglass.backends.network_runner import NetworkRunner
-from isinglass.frontends.networks.network import Network, network_blocks
+from isinglass.frontends.networks.network import network_blocks
 from isinglass.frontends.networks.reader import OPERATORS, read_network, supported
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Fn, Lin, Var
@@ -23,42 +24,6 @@ from isinglass.ir.exact_evaluation import exact_values
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
 from isinglass.ir.text import parse_ir, print_ir
-
-Shape = tuple[int | str, ...]
-
-
-def save(
-    path: Path,
-    nodes: list[onnx.NodeProto],
-    constants: dict[str, Any],
-    shape: Shape = (1, 4),
-    out: Shape = (),
-    inputs: tuple[str, ...] = ("input",),
-) -> Path:
-    """An ONNX file whose last node's output is the network's; ``constants`` become float32 or int64 initializers."""
-    given = {name: np.asarray(value) for name, value in constants.items()}
-    arrays = {k: v if v.dtype.kind == "i" else v.astype(np.float32) for k, v in given.items()}
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, out or None)],
-        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path.write_bytes(model.SerializeToString())
-    return path
-
-
-def node(kind: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
-    return helper.make_node(kind, inputs.split(), [output], name=f"my_{output}", **attributes)
-
-
-def exact_outputs(network: Network, x: np.ndarray) -> np.ndarray:
-    """The network in real arithmetic, rounded once."""
-    blocks = (Var.of("x", "real", network.input_shape), *network_blocks(network, "f.", "x"))
-    return exact_values(Problem("p", blocks), {"x": Exact.of(x)})["f.y"].to_float()
-
 
 rng = np.random.default_rng(5)
 W1, W2 = rng.normal(size=(4, 6)), rng.normal(size=(6, 3))
