@@ -306,12 +306,6 @@ def test_numbers_cut_off(tmp_path: Path) -> None:
     assert "initializer a: unreadable numbers" in fails(path)
 
 
-def test_weights_in_another_file(tmp_path: Path) -> None:
-    path = save(tmp_path / "net.onnx", [node("Gemm", "input a", "out")], {"a": W1})
-    onnx.save(onnx.load(path), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
-    assert "weights are in another file" in fails(path)
-
-
 def test_double_weights(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [node("Gemm", "input a", "out")], {"a": W1})
     model = onnx.load(path)

@@ -6,7 +6,6 @@ which say their ONNX names. What the reader does not know, or can't keep exact, 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from functools import cache
@@ -22,6 +21,7 @@ from ...ir.registry import Registry
 from ...ir.rules import FUNCTIONS
 from ...ir.types import AnyArray
 from .graph import Graph, Tensor, Value
+from .model_file import CUT, read_model
 from .network import Network
 
 OPERATORS = Registry("isinglass.frontends.onnx_ops", "ONNX operator")
@@ -30,17 +30,13 @@ SHAPED = {"Clip", "MaxPool"}
 
 
 def read_network(path: str | Path) -> Network:
-    """The network in an ONNX file: one input, one output, float32; dynamic dimensions are read as 1.
+    """The network in an ONNX file, perhaps gzipped: one input, one output, float32; dynamic dimensions are read as 1.
 
     Raises :class:`InputError` (file, node, remedy) for a file that is missing, cut off or no ONNX, for operators and
     element types that are not supported, weights that are NaN or infinite, shapes that do not fit, several inputs.
     """
-    name = str(path)
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror}", code="onnx", hint="check the path") from error
-    graph = load(content, name)
+    file = read_model(path)
+    name, graph = file.path, file.graph
     builder = Graph(name)
     values = constants(graph, builder)
     source, shape = the_input(graph, values, name)
@@ -55,23 +51,7 @@ def read_network(path: str | Path) -> Network:
         raise InputError(message, code="onnx", hint="check how the network was exported")
     builder.node = f"output {graph.output[0].name}"
     builder.finish(result)
-    digest = hashlib.sha256(content).hexdigest()
-    return Network(name, digest, shape, result.shape, tuple(builder.layers))
-
-
-def load(content: bytes, name: str) -> onnx.GraphProto:
-    """The graph, all weights inside."""
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's DecodeError, and protobuf is onnx's affair
-        hint = "was the file cut off? get or export it again"
-        raise InputError(f"{name}: not an ONNX file ({error})", code="onnx", hint=hint) from error
-    if not model.graph.node and not model.graph.output:
-        raise InputError(f"{name}: holds no network", code="onnx", hint="was the file cut off? get or export it again")
-    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in model.graph.initializer):
-        hint = "save it with the weights inside (onnx.save without save_as_external_data)"
-        raise InputError(f"{name}: weights are in another file", code="onnx", hint=hint)
-    return model.graph
+    return Network(name, file.digest, shape, result.shape, tuple(builder.layers))
 
 
 def constants(graph: onnx.GraphProto, builder: Graph) -> dict[str, Value]:
@@ -90,8 +70,10 @@ def array_of(tensor: onnx.TensorProto, builder: Graph) -> AnyArray:
     """The numbers of a stored tensor."""
     try:
         array: AnyArray = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as error:
-        raise builder.fail(f"unreadable numbers ({error})", "was the file cut off? get or export it again") from error
+    except Exception as error:  # every element type has its own ways to fail
+        raise builder.fail(f"unreadable numbers ({error})", CUT) from error
+    if array.shape != tuple(tensor.dims):
+        raise builder.fail(f"a tensor of shape {list(tensor.dims)}", CUT)
     return array
 
 
