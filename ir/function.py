@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import Refused
 from .exact import Exact
+from .lines import Lines, constant_lines
 from .operator import finite_faults
 from .types import FloatArray
 
@@ -42,6 +43,18 @@ class Function:
         """Bounds of the value over boxes, each [..., k]. The default serves monotone functions of one argument."""
         with np.errstate(invalid="ignore"):
             return self.value([lower[0]]), self.value([upper[0]])
+
+    def lines(self, lower: list[FloatArray], upper: list[FloatArray], tilt: FloatArray | None = None) -> Lines:
+        """Linear bounds over boxes, each [..., k], in real arithmetic; see :class:`~isinglass.ir.lines.Lines`.
+
+        ``tilt`` [..., k] in 0..1 picks among sound lines (each file tells how), None the file's default. Boxes may be
+        infinite; where lower > upper (no point) any lines may come back. The default serves functions without better
+        lines: their interval, widened by an ulp where the function rounds.
+        """
+        low, high = self.interval(lower, upper)
+        if self.rounds:
+            low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+        return constant_lines(low, high, len(lower))
 
     def exact(self, args: list[Exact]) -> Exact:
         """The value in exact rationals. Raises :class:`Refused` where it has none (transcendental functions)."""

@@ -1,4 +1,9 @@
-"""x clipped to lo..hi; -1..1 unless given."""
+"""x clipped to lo..hi; -1..1 unless given.
+
+Lines: above over l < hi < u, through (hi, hi) with slope ``tilt`` times that of the line to (l, f(l)), by default with
+tilt 1 where the middle of l and u lies below hi, else 0 (the lesser area); where u <= hi the chord (convex there).
+Below by symmetry, with the same tilt.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ import numpy as np
 
 from ..exact import Exact
 from ..function import Function
+from ..lines import Lines, guarded, offset_above, share
 from ..types import FloatArray
 
 
@@ -45,3 +51,25 @@ class Hardtanh(Function):
                 limit = side.top[0] * (common // side.bottom)
                 result = Exact(choose(result.top * (common // result.bottom), limit), common)
         return result
+
+    def lines(self, lower: list[FloatArray], upper: list[FloatArray], tilt: FloatArray | None = None) -> Lines:
+        low, high = lower[0], upper[0]
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            steep, above = line_above(low, high, self.lo, self.hi, tilt)
+            flat, below = line_above(-high, -low, -self.hi, -self.lo, tilt)
+        return Lines([flat], -below, [steep], above)
+
+
+def line_above(
+    low: FloatArray, high: FloatArray, lo: float, hi: float, tilt: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Slope and offset of an upper line of clip(x, lo, hi) over low..high."""
+    ends = np.clip(low, lo, hi), np.clip(high, lo, hi)
+    turning = share(tilt, (low / 2 + high / 2 < hi).astype(np.float64)) * ((hi - ends[0]) / (hi - low))
+    chord = np.where(high <= hi, (ends[1] - ends[0]) / (high - low), turning)
+    points = [low, np.clip(lo, low, high), np.clip(hi, low, high), high]
+    slope = np.clip(chord, 0.0, 1.0)
+    slope, offset = guarded(slope, offset_above(slope, points, [np.clip(p, lo, hi) for p in points]), ends[1])
+    whole, flat = (low >= lo) & (high <= hi), (high <= lo) | (low >= hi)
+    slope = np.where(whole, 1.0, np.where(flat, 0.0, slope))
+    return slope, np.where(whole, 0.0, np.where(flat, ends[1], offset))

@@ -1,4 +1,8 @@
-"""x where x >= 0, else alpha * x; alpha = 0.01 unless given, 0 <= alpha <= 1 as everywhere in practice."""
+"""x where x >= 0, else alpha * x; alpha = 0.01 unless given, 0 <= alpha <= 1 as everywhere in practice.
+
+Lines over l < 0 < u, where the function is convex: above, the chord; below, through the origin with slope
+``alpha + tilt * (1 - alpha)``, by default with tilt 1 where u >= -l, else 0.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import numpy as np
 
 from ..exact import Exact
 from ..function import Function
+from ..lines import Lines, guarded, offset_above, share
 from ..types import FloatArray
 
 
@@ -32,3 +37,16 @@ class LeakyRelu(Function):
         slope = Exact.of(np.array([self.alpha]))
         top, (factor,) = args[0].top, slope.top
         return Exact(np.where(top >= 0, top * slope.bottom, top * factor), args[0].bottom * slope.bottom)
+
+    def lines(self, lower: list[FloatArray], upper: list[FloatArray], tilt: FloatArray | None = None) -> Lines:
+        low, high = lower[0], upper[0]
+        open_ = (low < 0) & (high > 0)
+        linear = np.where(low >= 0, 1.0, self.alpha)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            chord = np.clip((high - self.alpha * low) / (high - low), self.alpha, 1.0)
+            # the values at the ends, less the exact lines through the origin: low * (alpha - slope), high * (1 - slope)
+            offset = offset_above(np.zeros_like(chord), [low, high], [low * (self.alpha - chord), high * (1 - chord)])
+        slope, offset = guarded(np.where(open_, chord, linear), np.where(open_, offset, 0.0), np.maximum(high, 0.0))
+        least = self.alpha + share(tilt, (high >= -low).astype(np.float64)) * (1.0 - self.alpha)
+        least = np.where(open_, np.clip(least, self.alpha, 1.0), linear)
+        return Lines([least], np.zeros_like(offset), [slope], offset)
