@@ -17,13 +17,14 @@ FOLDERS = (OPERATORS, FUNCTIONS, TERMS)
 @cache
 def fixed() -> dict[str, Any]:
     """Constructors that are not rules: the data classes of the IR itself."""
-    from . import affine, blocks, definition, guarantee, ledger, lifting, problem, tasks
+    from . import affine, blocks, definition, guarantee, ledger, lifting, problem, tasks, unsafe
 
     classes = [
         affine.Affine, blocks.Guard, blocks.Arg, blocks.Penalty, definition.Sum, definition.Quotient,
         definition.Apply, definition.Conjunction,
         guarantee.Guarantee, ledger.Note, lifting.Lift, problem.Problem,
         blocks.Var, blocks.Lin, blocks.Fn, blocks.Poly, *tasks.TASKS,
+        unsafe.UnsafeSet,
     ]  # fmt: skip
     table = {cls.__name__.lower(): cls for cls in classes}
     # lift records share short names with operators and blocks, so their text says what they are

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .blocks import Poly
 from .problem import Problem
+from .unsafe import UnsafeSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,18 +20,14 @@ class Optimize:
 
 @dataclass(frozen=True, eq=False)
 class Prove:
-    """Show that no point of ``problem`` (a network on a box) lies in the unsafe set.
+    """Show that no point of ``problem`` (a network on a box that contains all regions) lies in the unsafe set.
 
-    ``unsafe`` is a disjunction: each entry is a vector of affine forms over blocks of the problem (a ``constraint``
-    polynomial of degree 1), all of which must hold, ``>= 0``, for that case to be unsafe. ``strict[i][r]`` says that
-    row
-    r of case i needs ``> 0``. ``claim`` is the property in the user's words. ``inputs`` and ``outputs`` name the blocks
-    that the network reads and writes, ``network`` the file it came from.
+    ``claim`` is the property in the user's words. ``inputs`` and ``outputs`` name the blocks that the network reads and
+    writes, ``network`` the file it came from.
     """
 
     problem: Problem
-    unsafe: tuple[Poly, ...]
-    strict: tuple[tuple[bool, ...], ...]
+    unsafe: UnsafeSet
     claim: str
     inputs: str
     outputs: str

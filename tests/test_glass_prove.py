@@ -12,6 +12,7 @@ import pytest
 from isinglass.frontends.glass.reader import parse_spec
 from isinglass.ir.errors import InputError, Refused
 from isinglass.ir.evaluate import complete
+from isinglass.ir.exact import Exact
 from isinglass.ir.rational import read_fraction
 from isinglass.ir.tasks import Optimize, Prove
 
@@ -81,35 +82,36 @@ CLAIMS: dict[str, Callable[[np.ndarray], bool]] = {
 def test_the_unsafe_set_is_where_the_claim_fails(claim: str, folder: Path) -> None:
     task = task_of(f"prove {claim}", folder)
     table = np.array(list(product([-1.0, 0.0, 0.5, 1.0, 2.0], repeat=3)))
-    unsafe = np.zeros(len(table), np.bool_)
-    for poly, strict in zip(task.unsafe, task.strict, strict=True):
-        rows = poly.value({task.outputs: table})
-        exact = np.where(np.abs(rows) < 1e-9, 0.0, rows)
-        unsafe |= np.where(strict, exact > 0, exact >= 0).all(axis=1)
+    unsafe = task.unsafe.rows_hold({task.outputs: Exact.of(table)}, len(table)).any(axis=1)
+    assert not task.unsafe.faults({"x": 2, "f.y": 3}, "x")
     assert unsafe.tolist() == [not CLAIMS[claim](y) for y in table]
     assert task.claim == claim
 
 
 def test_cases_say_what_they_are(folder: Path) -> None:
     task = task_of("prove argmax(y) == 1", folder)
-    assert [poly.name for poly in task.unsafe] == ["y[1] <= y[0]", "y[1] < y[2]"]
-    assert task.strict == ((False,), (True,))
+    assert task.unsafe.texts == ("y[1] <= y[0]", "y[1] < y[2]")
+    assert task.unsafe.strict.tolist() == [False, True]
     named = task_of("prove y[i] <= 2 for i in 0..1", folder)
-    assert [poly.name for poly in named.unsafe] == ["y[i] > 2 (i = 0)", "y[i] > 2 (i = 1)"]
+    assert named.unsafe.texts == ("y[i] > 2 (i = 0)", "y[i] > 2 (i = 1)")
+    both = task_of("prove y[0] <= 1 or y[1] < y[2] <= 4", folder)
+    assert both.unsafe.texts == ("y[0] > 1 and y[1] >= y[2]", "y[0] > 1 and y[2] > 4")
+    assert both.unsafe.start.tolist() == [0, 2, 4] and both.unsafe.case.tolist() == [0, 0, 1, 1]
 
 
 def test_numbers_of_claims_are_exact(folder: Path) -> None:
-    (poly,) = task_of("prove y[0]/3 - 0.1*y[1] <= 1/7", folder).unsafe
-    (term,) = poly.terms
-    numbers = [read_fraction(float(v), poly.reading) for v in term.operator.to_dense()[0]]
+    unsafe = task_of("prove y[0]/3 - 0.1*y[1] <= 1/7", folder).unsafe
+    numbers = [read_fraction(float(v), unsafe.reading) for v in unsafe.forms.parts["f.y"].to_dense()[0]]
     scale = numbers[0] * 3
-    assert numbers == [scale / 3, -scale / 10, 0] and read_fraction(float(poly.constant[0]), poly.reading) == -scale / 7
+    assert numbers == [scale / 3, -scale / 10, 0]
+    assert read_fraction(float(unsafe.forms.offset[0]), unsafe.reading) == -scale / 7
 
 
 def test_the_box_is_rounded_outward_for_proofs_and_inward_for_witnesses(folder: Path) -> None:
     task = task_of("prove y[0] <= 3\ncompile { timeout = 3 }", folder)
     box = task.problem.vars["x"]
-    lower, upper = task.options["inner-lower"], task.options["inner-upper"]
+    lower, upper = task.unsafe.inner_lower[0], task.unsafe.inner_upper[0]
+    assert (task.unsafe.lower[0] == box.lower).all() and (task.unsafe.upper[0] == box.upper).all()
     exact = (["1/5", "0"], ["7/10", "2/5"])  # 0.1 - 0.3 is cut off at 0
     for k in range(2):
         low, high = (read_fraction(float(eval(side[k])), "simplest") for side in exact)

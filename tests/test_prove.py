@@ -14,19 +14,20 @@ import onnx
 import pytest
 from networks import Array, Layers, ScipyMilp, save, single
 from scipy.optimize import linprog
+from test_unsafe import one_input
 
 from isinglass.backends.network_runner import NetworkRunner
 from isinglass.compiler.bounds.interval import Interval
 from isinglass.compiler.driver import DRIVERS
 from isinglass.compiler.drivers.milp_prove import MilpProve
-from isinglass.compiler.networks.unsafe_cases import UnsafeCase, cases_of
+from isinglass.compiler.networks.rows import interval_rows
 from isinglass.compiler.networks.view import NetView
 from isinglass.frontends.networks.box import Box
-from isinglass.frontends.networks.properties import Property, Unsafe, argmax_is, prove
+from isinglass.frontends.networks.properties import Property, argmax_is, prove, question
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine
 from isinglass.ir.answers import Answer
-from isinglass.ir.blocks import Arg, Fn, Lin, Poly, Var
+from isinglass.ir.blocks import Arg, Fn, Lin, Var
 from isinglass.ir.errors import InputError, Refused
 from isinglass.ir.exact import Exact
 from isinglass.ir.exact_evaluation import exact_values
@@ -37,7 +38,6 @@ from isinglass.ir.problem import Problem
 from isinglass.ir.protocols import Event, Limits
 from isinglass.ir.samples import Samples
 from isinglass.ir.tasks import Prove
-from isinglass.ir.terms.linear import Linear
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -69,14 +69,15 @@ def check_witness(task: Prove, answer: Answer) -> None:
     """Re-run the witness in onnxruntime and in fractions; the inner box and the claim without any tolerance."""
     assert answer.witness is not None and task.outputs in answer.witness
     x = np.array(answer.witness[task.inputs]).reshape(1, -1)
-    assert (x >= task.options["inner-lower"]).all() and (x <= task.options["inner-upper"]).all()
+    unsafe = task.unsafe
+    inside = ((x >= unsafe.inner_lower) & (x <= unsafe.inner_upper)).all(axis=1)[unsafe.region]
     exact = exact_values(task.problem, {task.inputs: Exact.of(x)})
-    cases = cases_of(task)
-    real = any(case.holds(exact)[0] for case in cases)
+    real = bool((unsafe.rows_hold(exact, 1)[0] & inside).any())
     float32 = False
     if (x.astype(np.float32) == x).all():
         y = NetworkRunner(task.network)(x)
-        float32 = any(case.holds({task.inputs: Exact.of(x), task.outputs: Exact.of(y)})[0] for case in cases)
+        values = {task.inputs: Exact.of(x), task.outputs: Exact.of(y)}
+        float32 = bool((unsafe.rows_hold(values, 1)[0] & inside).any())
     assert {"both": (True, True), "float32-only": (False, True), "real-only": (True, False)}[
         str(answer.arithmetic)
     ] == (real, float32)
@@ -90,8 +91,12 @@ def below(outputs: int, which: int, limit: float) -> Property:
     """y[which] <= limit; broken by more."""
     row = np.zeros((1, outputs))
     row[0, which] = 1.0
-    unsafe = Unsafe(Csr.of(row), np.array([-limit]), (True,), f"y[{which}] > {limit}", "dyadic")
-    return Property(f"y[{which}] <= {limit}", (unsafe,), outputs)
+    return one_case(f"y[{which}] <= {limit}", row, np.array([-limit]), True, f"y[{which}] > {limit}")
+
+
+def one_case(claim: str, matrix: Array, constant: Array, strict: bool, text: str) -> Property:
+    rows = len(matrix)
+    return Property(claim, Csr.of(matrix), constant, np.full(rows, strict), np.array([0, rows]), (text,), "dyadic")
 
 
 def enumerated(layers: Layers, lower: Array, upper: Array, rows: Array, shift: Array) -> float:
@@ -130,8 +135,8 @@ def test_never_against_all_phases(seed: int, tmp_path: Path) -> None:
     greatest = enumerated(layers, lower, upper, rows, np.zeros(len(rows)))
     path = save(tmp_path / "net.onnx", layers)
     for shift in (0.0, -greatest + 1e-4, -greatest - 1e-4, -greatest + 2e-7, -greatest - 2e-7):
-        case = Unsafe(Csr.of(rows), np.full(len(rows), shift), (False,) * len(rows), "case", "dyadic")
-        answer = ask(task_of(path, lower, upper, Property("claim", (case,), 3)))
+        claim = one_case("claim", rows, np.full(len(rows), shift), False, "case")
+        answer = ask(task_of(path, lower, upper, claim))
         margin = greatest + shift
         if margin > 1e-5:
             assert answer.status == "sat" and answer.arithmetic == "both"
@@ -154,14 +159,13 @@ def test_margin_bounds_hold(seed: int, tmp_path: Path) -> None:
     box = Interval().bounds(view, view.box())
     points = np.clip(centre + rng.uniform(-radius, radius, size=(30, 3)), centre - radius, centre + radius)
     exact = exact_values(task.problem, {"x": Exact.of(points)})
-    for case in cases_of(task):
-        low, high = case.bounds(view, box)
-        (name, operator), *_ = case.forms.parts.items()
-        for k, value in enumerate(exact[name].through(operator, case.reading).top):
-            exact_value = Fraction(int(value[0]), exact[name].through(operator, case.reading).bottom)
-            assert Fraction(low[0, 0]) <= exact_value <= Fraction(high[0, 0]), k
-        plain = box["y"][1][0].max() - box["y"][0][0].min()
-        assert high[0, 0] <= plain + 1e-9 * abs(plain)
+    unsafe = task.unsafe
+    low, high = interval_rows(view, unsafe.forms, unsafe.reading, box)
+    values = exact["y"].through(unsafe.forms.parts["y"], unsafe.reading)
+    for point, row in np.ndindex(values.top.shape):
+        assert Fraction(low[0, row]) <= values.fraction(point, row) <= Fraction(high[0, row])
+    plain = box["y"][1][0].max() - box["y"][0][0].min()
+    assert (high <= plain + 1e-9 * abs(plain)).all()
 
 
 def test_ties_go_to_the_lowest_index(tmp_path: Path) -> None:
@@ -282,8 +286,13 @@ CONSTANTS = [(1.0, True, "sat"), (0.0, False, "sat"), (-1.0, False, "unsat")]
 def test_cases_that_read_nothing(constant: float, strict: bool, status: str, tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [(np.ones((1, 2)), np.zeros(2))])
     task = task_of(path, [0.0], [1.0], argmax_is(2, 0))
-    poly = Poly("constant", "constraint", (), np.array([constant]))
-    answer = ask(replace(task, unsafe=(poly, *task.unsafe), strict=((strict,), *task.strict)))
+    empty = Csr.of(np.vstack([np.zeros((1, 2)), task.unsafe.forms.parts["y"].to_dense()]))
+    forms = Affine(np.r_[constant, task.unsafe.forms.offset], {"y": empty})
+    unsafe = replace(
+        task.unsafe, forms=forms, strict=np.r_[strict, task.unsafe.strict], start=np.array([0, 1, 2]),
+        region=np.zeros(2, np.int64), texts=("constant", *task.unsafe.texts),
+    )  # fmt: skip
+    answer = ask(replace(task, unsafe=unsafe))
     assert answer.status == status or (status, answer.status) == ("unsat", "unknown")
     assert status == "sat" or "constant: excluded by interval bounds alone" in answer.detail[0]
 
@@ -316,11 +325,15 @@ def test_what_is_refused(tmp_path: Path) -> None:
     refused(with_blocks(x, replace(task.problem.vars["y"], upper=np.ones(2)), *blocks[2:]), "bounds of computed block")
     tanh = (x, *network_of_tanh())
     refused({"problem": task.problem.with_blocks(tanh)}, "function tanh has no big-m form")
-    unsafe = task.unsafe[0]
-    refused({"unsafe": (replace(unsafe, sense="<=", rhs=np.zeros(1)),)}, "not of the form")
-    refused({"unsafe": (replace(unsafe, terms=(*unsafe.terms, *unsafe.terms)),)}, "two terms")
-    empty = Poly("none", "constraint", (Linear("y", Csr.of(np.zeros((0, 2)))),), np.zeros(0))
-    refused({"unsafe": (empty,)}, "has no row")
+    unsafe = task.unsafe
+    hidden = Affine(np.zeros(1), {"z": Csr.of(np.ones((1, 2)))})
+    refused({"unsafe": replace(unsafe, forms=hidden)}, "no input or output")
+    refused({"unsafe": replace(unsafe, start=np.array([0, 0]))}, "has no row")
+    refused({"unsafe": replace(unsafe, upper=unsafe.lower - 1.0)}, "an outer box is empty")
+    refused({"unsafe": replace(unsafe, inner_upper=unsafe.upper + 1.0)}, "not contained")
+    refused({"unsafe": replace(unsafe, upper=np.full((1, 2), np.inf))}, "not finite")
+    refused({"unsafe": replace(unsafe, region=np.array([1]))}, "does not exist")
+    refused({"unsafe": replace(unsafe, texts=())}, "0 texts")
     with pytest.raises(InputError, match="2 inputs"):
         task_of(path, np.zeros(3), np.ones(3), argmax_is(2, 0))
     with pytest.raises(InputError, match="about 3 outputs"):
@@ -329,15 +342,31 @@ def test_what_is_refused(tmp_path: Path) -> None:
         argmax_is(2, 2)
 
 
-def test_zero_is_unsafe_unless_strict() -> None:
-    for strict, excluded, holds in [(False, False, True), (True, True, False)]:
-        case = UnsafeCase("c", Affine.of_variable("y", 1), np.array([strict]), "dyadic")
-        assert case.excluded(np.array([[0.0], [-5e-324], [5e-324]])).tolist() == [excluded, True, False]
-        values = {"y": Exact.of(np.array([[0.0], [-5e-324], [5e-324]]))}
-        assert case.holds(values).tolist() == [holds, False, True]
-    pair = UnsafeCase("c", Affine.of_variable("y", 2), np.array([False, False]), "dyadic")
-    assert pair.excluded(np.array([1.0, -1.0])) and not pair.excluded(np.array([1.0, 0.0]))
-    assert pair.holds({"y": Exact.of(np.array([[1.0, -1.0], [0.0, 2.0]]))}).tolist() == [False, True]
+def test_cases_in_different_boxes(tmp_path: Path) -> None:
+    """y = |x| as two neurons: y > 3 in [0, 1], y > 3 in [-4, -2], y <= 0 in [1, 2]; only the middle one is possible."""
+    layers = [(np.array([[1.0, -1.0]]), np.zeros(2)), (np.ones((2, 1)), np.zeros(1))]
+    network = read_network(save(tmp_path / "net.onnx", layers))
+    forms = Affine(np.array([-3.0, -3.0, 0.0]), {"y": Csr.of(np.array([[1.0], [1.0], [-1.0]]))})
+    boxes = [(0.0, 1.0), (-4.0, -2.0), (1.0, 2.0)]
+    unsafe = one_input(forms, [True, True, False], [0, 1, 2, 3], boxes)
+    task = question(network, unsafe, "claim")
+    assert [float(side[0]) for side in task.problem.box["x"]] == [-4.0, 2.0]
+    answer = ask(task)
+    assert (answer.status, answer.arithmetic, answer.detail[0].partition(":")[0]) == ("sat", "both", "case 1")
+    for cases, status in [([0], "unsat"), ([2], "unsat"), ([2, 0], "unsat"), ([0, 1], "sat"), ([], "unsat")]:
+        assert ask(replace(task, unsafe=unsafe.pick(np.array(cases, np.int64)))).status == status
+    with pytest.raises(InputError, match="no input or output"):
+        question(network, replace(unsafe, forms=Affine(np.zeros(3), {"h1": Csr.of(np.ones((3, 2)))})), "claim")
+
+
+def test_rows_over_inputs_and_outputs(tmp_path: Path) -> None:
+    """y = relu(x): y >= x + 1/2 happens for x <= -1/2 only."""
+    layers = [(np.ones((1, 1)), np.zeros(1)), (np.ones((1, 1)), np.zeros(1))]
+    network = read_network(save(tmp_path / "net.onnx", layers))
+    one = Csr.of(np.ones((1, 1)))
+    forms = Affine(np.array([-0.5]), {"y": one, "x": one.scaled(-1.0)})
+    assert ask(question(network, one_input(forms, [False], [0, 1], [(-0.25, 1.0)]), "c")).status == "unsat"
+    assert ask(question(network, one_input(forms, [False], [0, 1], [(-0.75, 1.0)]), "c")).status == "sat"
 
 
 def test_the_driver_is_found_by_its_name() -> None:
@@ -347,8 +376,8 @@ def test_the_driver_is_found_by_its_name() -> None:
 def test_argmax_cases() -> None:
     claim = argmax_is(3, 1)
     assert claim.claim == "argmax(y) == 1"
-    assert [(case.text, case.strict) for case in claim.unsafe] == [("y[0] >= y[1]", (False,)), ("y[2] > y[1]", (True,))]
-    assert claim.unsafe[1].matrix.to_dense().tolist() == [[0.0, -1.0, 1.0]]
+    assert claim.texts == ("y[0] >= y[1]", "y[2] > y[1]") and claim.strict.tolist() == [False, True]
+    assert claim.matrix.to_dense().tolist() == [[1.0, -1.0, 0.0], [0.0, -1.0, 1.0]]
 
 
 @pytest.mark.parametrize(("radius", "status"), [(0.03, "unsat"), (0.1, "sat")])

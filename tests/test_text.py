@@ -42,6 +42,7 @@ from isinglass.ir.terms.linear import Linear
 from isinglass.ir.terms.monomials import Monomials
 from isinglass.ir.terms.square import Square
 from isinglass.ir.text import INLINE, parse_ir, parse_value, print_ir, print_value
+from isinglass.ir.unsafe import UnsafeSet
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -207,10 +208,12 @@ def test_plain_values_come_back_exactly(value: Any) -> None:
 
 @given(problems())
 def test_tasks_hold_problems(problem: Problem) -> None:
-    unsafe = Poly("unsafe", "constraint", (), np.zeros(1), "<=", np.zeros(1))
-    prove = Prove(
-        problem, (unsafe,), ((True,),), "claim", "x", "y", options={"form": "big-m", "deep": {"a": (1, None)}}
+    side = np.zeros((1, 1))
+    forms = Affine(np.zeros(1), {"y": Identity(1)})
+    unsafe = UnsafeSet(
+        forms, np.array([True]), np.array([0, 1]), np.zeros(1, np.int64), side, side + 1, side, side, "dyadic", ("c",)
     )
+    prove = Prove(problem, unsafe, "claim", "x", "y", options={"form": "big-m", "deep": {"a": (1, None)}})
     for task in (prove, Optimize(problem)):
         text, side = print_value(task)
         assert equal(task, parse_value(text, side))

@@ -11,7 +11,7 @@ source: Tjeng, Xiao, Tedrake, Evaluating Robustness of Neural Networks with Mixe
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Protocol
 
@@ -27,10 +27,11 @@ from ...ir.registry import key_of
 from ...ir.samples import Samples
 from ...ir.tasks import Prove
 from ...ir.terms.linear import Linear
-from ...ir.types import FloatArray
+from ...ir.types import BoolArray, FloatArray, IntArray
+from ...ir.unsafe import UnsafeSet
 from ..bounds.interval import Interval
 from ..networks.attack import Attack
-from ..networks.unsafe_cases import UnsafeCase, cases_of
+from ..networks.rows import interval_rows
 from ..networks.view import NetView
 from ..networks.witness import Checker, Witness, better
 from ..passes.bound_intervals import check_finite
@@ -43,10 +44,6 @@ FLOOR = -1e-5
 """Margins below this are cut off in the MILP: whether a case is possible matters, not how far it is from it."""
 CHECKED = 24
 """Most candidates of an attack that are evaluated exactly."""
-
-
-Left = tuple[UnsafeCase, float]
-"""A case that is not excluded yet, and a proved bound of its margin."""
 
 
 class Tools(Protocol):
@@ -98,114 +95,145 @@ def drive(task: Prove, tools: Tools, limits: Limits) -> Generator[Event, None, A
     Raises :class:`Refused` for problems that are more than a network on a box.
     """
     known = Progress()
-    view, cases = checked_view(task), cases_of(task)
-    lower, upper = inner_box(task)
-    checker = Checker(view, task, cases, tools.runner, lower, upper)
-    attack = Attack(view, task.inputs, cases, lower, upper)
-    yield Event("attack", 0, len(cases))
+    view, unsafe = checked_view(task), task.unsafe
+    checker = Checker(view, task, tools.runner)
+    yield Event("attack", 0, unsafe.count)
     start = perf_counter()
-    reached = attack.run(limits.seed) if cases and (lower <= upper).all() else None
-    stop = reached is not None and known.take(checker.best(reached.points[:CHECKED]))
+    reached = Attack(view, task.inputs, unsafe).run(limits.seed).first(CHECKED)
+    stop = known.take(checker.best(reached.points, reached.case))
     known.time("attack", start)
     if not stop:
         start = perf_counter()
-        left = by_intervals(view, cases, known)
+        most = margin_bounds(task, view)
+        out = most.excluded
+        for case in np.flatnonzero(out).tolist():
+            reason = f"excluded by interval bounds alone, rounded outward (margin at most {most.margin[case]:.6g})"
+            known.detail.append(f"{unsafe.texts[case]}: {reason}")
+        known.open_cases = int((~out).sum())
         known.time("bounds", start)
-        done = len(cases) - len(left)
-        yield Event(f"interval bounds exclude {done} of {len(cases)} cases", done, len(cases))
-        yield from by_milp(task, tools, limits, left, attack, checker, known)
+        done = unsafe.count - known.open_cases
+        yield Event(f"interval bounds exclude {done} of {unsafe.count} cases", done, unsafe.count)
+        yield from by_milp(Search(task, tools, limits, view, checker, known), most)
     return verdict(task, limits, known)
 
 
-def by_intervals(view: NetView, cases: tuple[UnsafeCase, ...], known: Progress) -> list[Left]:
-    """The cases that interval bounds do not exclude, each with a bound of its margin."""
-    box = Interval().bounds(view, view.box())
-    left = []
-    for case in cases:
-        rows = case.bounds(view, box)[1][0]
-        most = float(rows.min())
-        if case.excluded(rows):
-            reason = f"excluded by interval bounds alone, rounded outward (margin at most {most:.6g})"
-            known.detail.append(f"{case.text}: {reason}")
-        else:
-            left.append((case, most))
-    return left
+@dataclass(frozen=True, eq=False)
+class Most:
+    """``margin`` [C]: proved upper bounds of the cases' margins; ``excluded`` [C]: cases without a point."""
+
+    margin: FloatArray
+    excluded: BoolArray
 
 
-def by_milp(
-    task: Prove, tools: Tools, limits: Limits, left: list[Left], attack: Attack, checker: Checker, known: Progress
-) -> Generator[Event, None, None]:
+def margin_bounds(task: Prove, view: NetView) -> Most:
+    """Interval bounds of all cases, each over its own outer box."""
+    unsafe = task.unsafe
+    margin, excluded = np.zeros(unsafe.count), np.zeros(unsafe.count, dtype=np.bool_)
+    for region in np.unique(unsafe.region).tolist():
+        cases = np.flatnonzero(unsafe.region == region)
+        own = unsafe.pick(cases)
+        box = Interval().bounds(view, {task.inputs: (unsafe.lower[[region]], unsafe.upper[[region]])})
+        rows = interval_rows(view, own.forms, own.reading, box)[1]
+        margin[cases], excluded[cases] = own.least(rows)[0], own.excluded(rows)[0]
+    return Most(margin, excluded)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What the search for points of single cases works with."""
+
+    task: Prove
+    tools: Tools
+    limits: Limits
+    view: NetView
+    checker: Checker
+    known: Progress
+
+
+def by_milp(search: Search, most: Most) -> Generator[Event, None, None]:
     """One MILP for each case; stops at a witness that is unsafe in both arithmetics, or when the time is over."""
-    if not left:
-        return
-    start = perf_counter()
-    trace = Pipeline.parse(f"bound-intervals,encode-activations{{form={form_of(task)}}}").run(task.problem)
-    known.time("compile", start)
-    known.open_cases = len(left)
-    size = sum(var.size for var in trace.problem.vars.values() if var.discrete)
-    for done, (case, most) in enumerate(left):
-        if limits.over:
+    task, known, unsafe = search.task, search.known, search.task.unsafe
+    left = np.flatnonzero(~most.excluded)
+    done = 0
+    for region in np.unique(unsafe.region[left]).tolist():
+        if search.limits.over:
             return
-        yield Event(f"{case.text}: MILP with {size} binaries", done, len(left))
         start = perf_counter()
-        samples = tools.milp.solve(margin_problem(trace.problem, case, most), limits)
-        known.time("milp", start)
-        start = perf_counter()
-        stop = known.take(candidates_of(task, trace, samples, attack, checker))
-        known.time("attack", start)
-        if stop:
-            return
-        judge(case, samples, known)
+        trace = Pipeline.parse(f"bound-intervals,encode-activations{{form={form_of(task)}}}").run(on_box(task, region))
+        known.time("compile", start)
+        size = sum(var.size for var in trace.problem.vars.values() if var.discrete)
+        for case in left[unsafe.region[left] == region].tolist():
+            if search.limits.over:
+                return
+            yield Event(f"{unsafe.texts[case]}: MILP with {size} binaries", done, len(left))
+            start = perf_counter()
+            problem = margin_problem(trace.problem, unsafe.pick(np.array([case])), float(most.margin[case]))
+            samples = search.tools.milp.solve(problem, search.limits)
+            known.time("milp", start)
+            start = perf_counter()
+            stop = known.take(candidates_of(search, trace, samples, np.array([case])))
+            known.time("attack", start)
+            if stop:
+                return
+            judge(unsafe.texts[case], samples, known)
+            done += 1
 
 
-def margin_problem(problem: Problem, case: UnsafeCase, most: float) -> Problem:
-    """Minimise -t subject to t <= every row of the case and floor <= t <= ``most``, a bound of the margin."""
+def on_box(task: Prove, region: int) -> Problem:
+    """The network on one of the outer boxes."""
+    x = task.problem.var(task.inputs)
+    there = replace(x, lower=task.unsafe.lower[region], upper=task.unsafe.upper[region])
+    return task.problem.with_blocks([there if block is x else block for block in task.problem.blocks])
+
+
+def margin_problem(problem: Problem, unsafe: UnsafeSet, most: float) -> Problem:
+    """Minimise -t subject to t <= every row of the one case and floor <= t <= ``most``, a bound of the margin."""
     name = problem.fresh("margin")
-    rows = case.forms.size
-    parts = {key: operator.scaled(-1.0) for key, operator in case.forms.parts.items()}
+    parts = {key: operator.scaled(-1.0) for key, operator in unsafe.forms.parts.items()}
     blocks = [
         *(block for block in problem.blocks if not isinstance(block, Poly)),
-        Var.of(name, "real", (1,), FLOOR, most, origin=f"margin:{case.text}"),
-        Lin(f"{name}.rows", {name: Dense(np.ones((rows, 1))), **parts}, "<=", case.forms.offset, case.reading),
+        Var.of(name, "real", (1,), FLOOR, most, origin=f"margin:{unsafe.texts[0]}"),
+        Lin(f"{name}.rows", {name: Dense(np.ones((unsafe.forms.size, 1))), **parts}, "<=", unsafe.forms.offset,
+            unsafe.reading),
         Poly(f"{name}.objective", "objective", (Linear(name, Dense(-np.ones((1, 1)))),), np.zeros(1)),
-    ]
+    ]  # fmt: skip
     return Problem(problem.name, tuple(blocks))
 
 
-def candidates_of(
-    task: Prove, trace: Trace, samples: Samples, attack: Attack, checker: Checker
-) -> Witness | None:
+def candidates_of(search: Search, trace: Trace, samples: Samples, case: IntArray) -> Witness | None:
     """The solver's points, checked as they are; where they fail, improved by a few gradient steps."""
-    if not samples.count or task.inputs not in samples.values:
+    inputs, checker = search.task.inputs, search.checker
+    if not samples.count or inputs not in samples.values:
         return None
-    points = trace.lift.up(samples.values)[task.inputs][:CHECKED]
+    points = trace.lift.up(samples.values)[inputs][:CHECKED]
     points = points[np.isfinite(points).all(axis=1)]
-    if not len(points) or (attack.lower > attack.upper).any():
+    if not len(points):
         return None
-    found = checker.best(points)
+    found = checker.best(points, np.repeat(case, len(points)))
     if found is None or found.rank:
-        found = better(found, checker.best(attack.improve(attack.clip(points)).points[:CHECKED]))
+        better_points = Attack(search.view, inputs, search.task.unsafe.pick(case)).improve(points).first(CHECKED).points
+        found = better(found, checker.best(better_points, np.repeat(case, len(better_points))))
     return found
 
 
-def judge(case: UnsafeCase, samples: Samples, known: Progress) -> None:
+def judge(text: str, samples: Samples, known: Progress) -> None:
     """What the solver's claim says about a case without a witness."""
     status = str(samples.info.get("status", ""))
     most = FLOOR if status == "infeasible" else None
     if samples.claimed_bound is not None and not np.isnan(samples.claimed_bound):
         most = -float(samples.claimed_bound) if most is None else min(most, -float(samples.claimed_bound))
     if most is None:
-        known.detail.append(f"{case.text}: open, the solver claims nothing ({status or 'no status'})")
+        known.detail.append(f"{text}: open, the solver claims nothing ({status or 'no status'})")
         return
     known.claimed = most if known.claimed is None else max(known.claimed, most)
     if most < -CLEAR:
         known.open_cases -= 1
         known.word = True
-        known.detail.append(f"{case.text}: excluded by the solver's word (margin below {max(most, FLOOR):.6g})")
+        known.detail.append(f"{text}: excluded by the solver's word (margin below {max(most, FLOOR):.6g})")
     elif most <= CLEAR:
-        known.detail.append(f"{case.text}: open, the claimed greatest margin {most:.3g} is too near to 0 to decide")
+        known.detail.append(f"{text}: open, the claimed greatest margin {most:.3g} is too near to 0 to decide")
     else:
-        known.detail.append(f"{case.text}: open, the solver claims a margin up to {most:.6g} but no witness held")
+        known.detail.append(f"{text}: open, the solver claims a margin up to {most:.6g} but no witness held")
 
 
 def verdict(task: Prove, limits: Limits, known: Progress) -> Answer:
@@ -228,14 +256,6 @@ def verdict(task: Prove, limits: Limits, known: Progress) -> Answer:
     return base
 
 
-def inner_box(task: Prove) -> tuple[FloatArray, FloatArray]:
-    """Where a witness may lie: the inner box that the task hands over, else the stated bounds."""
-    var = task.problem.var(task.inputs)
-    sides = (task.options.get("inner-lower", var.lower), task.options.get("inner-upper", var.upper))
-    lower, upper = (np.asarray(side, dtype=np.float64).ravel() for side in sides)
-    return np.maximum(lower, var.lower), np.minimum(upper, var.upper)
-
-
 def checked_view(task: Prove) -> NetView:
     """The network of a task that is nothing but a network on a box."""
     problem = task.problem
@@ -247,6 +267,9 @@ def checked_view(task: Prove) -> NetView:
     for name, var in problem.vars.items():
         if name != task.inputs and (np.isfinite(var.lower).any() or np.isfinite(var.upper).any()):
             raise Refused(f"bounds of computed block {name!r} would be a row", hint="state bounds of inputs only")
+    sizes = {name: problem.vars[name].size for name in (task.inputs, task.outputs)}
+    if faults := task.unsafe.faults(sizes, task.inputs):
+        raise Refused(f"the unsafe set is malformed: {faults[0]}")
     form = FORMS[form_of(task)]()
     for fn in problem.fns.values():
         if not form.knows(fn.function):

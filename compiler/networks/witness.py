@@ -5,7 +5,6 @@ No tolerance anywhere. float32 outputs are compared exactly; the exact evaluatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,8 @@ from ...ir.exact import Exact
 from ...ir.exact_evaluation import exact_values
 from ...ir.protocols import Runner
 from ...ir.tasks import Prove
-from ...ir.types import BoolArray, FloatArray
-from .unsafe_cases import UnsafeCase
+from ...ir.types import BoolArray, FloatArray, IntArray
+from ...ir.unsafe import UnsafeSet
 from .view import NetView
 
 NEAR = 1e-6
@@ -41,21 +40,29 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class Checker:
-    """``lower``, ``upper`` [n]: the inner box, in which a counterexample has to lie."""
+    """A witness of a case has to lie in that case's inner box."""
 
     view: NetView
     task: Prove
-    cases: Sequence[UnsafeCase]
     runner: Runner | None
-    lower: FloatArray
-    upper: FloatArray
 
-    def best(self, points: FloatArray) -> Witness | None:
-        """The best witness among candidates [C, n], each tried as a float32 point and, if need be, as it stands."""
-        if not len(points) or (self.lower > self.upper).any():
+    @property
+    def unsafe(self) -> UnsafeSet:
+        return self.task.unsafe
+
+    def best(self, points: FloatArray, case: IntArray) -> Witness | None:
+        """The best witness among candidates [P, n] for cases [P], each moved into the box of its case.
+
+        Each is tried as a float32 point and, if need be, as it stands. A point may turn out to fall under another case.
+        """
+        region = self.unsafe.region[case]
+        low, high = self.unsafe.inner_lower[region], self.unsafe.inner_upper[region]
+        fine = (low <= high).all(axis=1)
+        low, high = low[fine], high[fine]
+        if not fine.any():
             return None
-        clipped = np.clip(points, self.lower, self.upper)
-        single, inside = self.to_float32(clipped)
+        clipped = np.clip(points[fine], low, high)
+        single, inside = to_float32(clipped, low, high)
         found = self.in_float32(single[inside])
         if found is None or found.rank:
             found = better(found, self.as_they_stand(clipped))
@@ -71,15 +78,15 @@ class Checker:
             self.task.inputs: Exact.of(points),
             self.task.outputs: Exact.of(np.where(finite[:, None], outputs, 0.0)),
         }
-        table = self.unsafe(numbers) & finite[:, None]
+        table = self.unsafe.holds(numbers, points) & finite[:, None]
         rounded = np.asarray(table.any(axis=1))
         best: Witness | None = None
         for k in [*np.flatnonzero(rounded).tolist(), *np.flatnonzero(~rounded & self.near(points)).tolist()]:
             _, real = self.exactly(points[k])
             if rounded[k] or real.any():
                 kind = "both" if rounded[k] and real.any() else "float32-only" if rounded[k] else "real-only"
-                case = self.cases[int((real if real.any() else table[k]).argmax())]
-                best = better(best, Witness(points[k], outputs[k], kind, case.text))
+                case = self.unsafe.texts[int((real if real.any() else table[k]).argmax())]
+                best = better(best, Witness(points[k], outputs[k], kind, case))
             if best is not None and (not best.rank or not rounded[k]):
                 break
         return best
@@ -89,34 +96,31 @@ class Checker:
         for k in np.flatnonzero(self.near(points)).tolist():
             outputs, real = self.exactly(points[k])
             if real.any():
-                return Witness(points[k], outputs, "real-only", self.cases[int(real.argmax())].text)
+                return Witness(points[k], outputs, "real-only", self.unsafe.texts[int(real.argmax())])
         return None
 
     def exactly(self, point: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Outputs (rounded once) and the cases that a point falls under, in real arithmetic."""
         values = exact_values(self.task.problem, {self.task.inputs: Exact.of(point[None])})
-        return values[self.task.outputs].to_float()[0], self.unsafe(values)[0]
-
-    def unsafe(self, values: Mapping[str, Exact]) -> BoolArray:
-        """Which cases [C, cases] each point falls under."""
-        return np.stack([case.holds(values) for case in self.cases], axis=1)
+        return values[self.task.outputs].to_float()[0], self.unsafe.holds(values, point[None])[0]
 
     def near(self, points: FloatArray) -> BoolArray:
         """Whether float64 leaves it open, or says, that a point is unsafe; saves exact evaluations, decides nothing."""
         values = self.view.forward({self.task.inputs: points})
-        size = 1.0 + np.abs(values[self.task.outputs]).max(axis=1)
-        margin = np.max([case.margins(values) for case in self.cases], axis=0)
-        return np.asarray(margin >= -NEAR * size)
+        size = 1.0 + np.abs(values[self.task.outputs]).max(axis=1, initial=0.0)
+        margins = np.where(self.unsafe.inside(points)[:, self.unsafe.region], self.unsafe.margins(values), -np.inf)
+        return np.asarray(margins.max(axis=1, initial=-np.inf) >= -NEAR * size)
 
-    def to_float32(self, points: FloatArray) -> tuple[FloatArray, BoolArray]:
-        """The nearest float32 points inside the box, and which are (a narrow side may hold no float32 number)."""
-        with np.errstate(over="ignore"):
-            single = points.astype(np.float32)
-        single = np.where(single < self.lower, np.nextafter(single, np.float32(np.inf)), single)
-        single = np.where(single > self.upper, np.nextafter(single, np.float32(-np.inf)), single)
-        found = single.astype(np.float64)
-        inside = np.isfinite(found) & (found >= self.lower) & (found <= self.upper)
-        return found, np.asarray(inside.all(axis=1))
+
+def to_float32(points: FloatArray, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """The nearest float32 points inside boxes [P, n], and which are (a narrow side may hold no float32 number)."""
+    with np.errstate(over="ignore"):
+        single = points.astype(np.float32)
+    single = np.where(single < lower, np.nextafter(single, np.float32(np.inf)), single)
+    single = np.where(single > upper, np.nextafter(single, np.float32(-np.inf)), single)
+    found = single.astype(np.float64)
+    inside = np.isfinite(found) & (found >= lower) & (found <= upper)
+    return found, np.asarray(inside.all(axis=1))
 
 
 def better(one: Witness | None, other: Witness | None) -> Witness | None:

@@ -12,14 +12,14 @@ from itertools import product
 
 import numpy as np
 
-from ...ir.blocks import Poly
+from ...ir.affine import Affine
 from ...ir.errors import InputError
-from ...ir.types import IntArray
+from ...ir.types import BoolArray, IntArray
 from . import ast as ast
 from .ast import Node
 from .emit import linear_terms
 from .eval import Evaluator, as_values
-from .forms import Form, total
+from .forms import Form, compact, moved, total, unfolded
 from .frames import Poisoned
 from .layout import Rows
 from .numbers import Numbers
@@ -33,10 +33,11 @@ OPPOSITE = {"<=": ">", "<": ">=", ">=": "<", ">": "<=", "==": "!=", "!=": "=="}
 
 @dataclass(frozen=True, eq=False)
 class Atom:
-    """``form >= 0``, ``> 0`` where strict, for element ``row`` of the form; ``text`` says it."""
+    """``form >= 0``, ``> 0`` where strict, for element ``row`` of the form, or of minus the form; ``text`` says it."""
 
     form: Form
     row: int
+    negative: bool
     strict: bool
     text: str
 
@@ -179,12 +180,13 @@ def one(form: Form, row: int, sign: str, left: str, right: str) -> list[Way]:
     text = f"{left} {sign} {right}"
     match sign:
         case ">=" | ">":
-            return [(Atom(form, row, sign == ">", text),)]
+            return [(Atom(form, row, False, sign == ">", text),)]
         case "<=" | "<":
-            return [(Atom(-form, row, sign == "<", text),)]
+            return [(Atom(form, row, True, sign == "<", text),)]
         case "==":
-            return [(Atom(form, row, False, text), Atom(-form, row, False, text))]
-    return [(Atom(form, row, True, f"{left} > {right}"),), (Atom(-form, row, True, f"{left} < {right}"),)]
+            return [(Atom(form, row, False, False, text), Atom(form, row, True, False, text))]
+    more, less = f"{left} > {right}", f"{left} < {right}"
+    return [(Atom(form, row, False, True, more),), (Atom(form, row, True, True, less),)]
 
 
 def limit(count: int) -> None:
@@ -199,16 +201,40 @@ def limited(ways: Iterable[Way]) -> list[Way]:
     return found
 
 
-def unsafe_case(evaluator: Evaluator, way: Sequence[Atom], name: str) -> tuple[Poly, tuple[bool, ...]]:
-    """One way to break a claim as a vector of affine forms and which of them are strict."""
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """All ways to break a claim in arrays: rows ``forms`` [M] with ``strict`` [M], ``start`` [C + 1], ``texts`` [C]."""
+
+    forms: Affine
+    strict: BoolArray
+    start: IntArray
+    reading: str
+    texts: tuple[str, ...]
+
+
+def stacked(evaluator: Evaluator, ways: Sequence[Way]) -> Ways:
+    """Ways to break a claim as one vector of affine forms, each comparison's elements taken at once."""
     layout = evaluator.work.layout
-    rows = [atom.form.pick(np.array([atom.row])) for atom in way]
-    placed = [row.summed(np.array([k]), (len(rows),)) for k, row in enumerate(rows)]
-    found, reading, _ = stated(Rows.of(total(placed), layout), None)
+    atoms = [atom for way in ways for atom in way]
+    places: dict[tuple[int, bool], list[int]] = {}
+    for place, atom in enumerate(atoms):
+        places.setdefault((id(atom.form), atom.negative), []).append(place)
+    constants, parts = [], []
+    for mine in places.values():
+        first = atoms[mine[0]]
+        picked = (-first.form if first.negative else first.form).pick(np.array([atoms[k].row for k in mine]))
+        constants.append(picked.constant)
+        parts += [moved(unfolded(part), np.array(mine)) for part in picked.parts]
+    order = np.argsort(np.concatenate(list(places.values())))
+    whole = Form((len(atoms),), Numbers.join(constants).pick(order), compact(parts))
+    found, reading, _ = stated(Rows.of(whole, layout), None)
     if found.higher:
         raise InputError(
             "a claim must be linear in the outputs", code="type", hint="compare sums of multiples of outputs"
         )
-    terms = tuple(linear_terms(found.linear, len(rows), layout))
-    poly = Poly(name, "constraint", terms, found.constant.to_float() + 0.0, reading=reading)
-    return poly, tuple(atom.strict for atom in way)
+    terms = linear_terms(found.linear, len(atoms), layout)
+    forms = Affine(found.constant.to_float() + 0.0, {term.variable: term.operator for term in terms})
+    strict = np.array([atom.strict for atom in atoms], dtype=np.bool_)
+    start = np.cumsum([0, *(len(way) for way in ways)])
+    texts = tuple(" and ".join(dict.fromkeys(atom.text for atom in way)) for way in ways)
+    return Ways(forms, strict, start, reading, texts)

@@ -14,9 +14,10 @@ from ...ir.problem import Problem
 from ...ir.tasks import Optimize, Prove
 from ...ir.term import Term
 from ...ir.types import FloatArray
+from ...ir.unsafe import UnsafeSet
 from ...ir.verify import verify
 from . import ast as ast
-from .claims import Claim, unsafe_case
+from .claims import Claim, stacked
 from .domains import Sides
 from .emit import objective_terms
 from .forms import Form, total
@@ -58,11 +59,10 @@ def problem(lowering: Lowering, last: tuple[Block, ...], scale: float) -> Proble
 
 
 def prove(lowering: Lowering, goal: ast.Prove, options: dict[str, Any]) -> Prove | None:
-    """The network on the outer box of its inputs; the inner box goes into the options, for witnesses."""
+    """The network on the outer box of its inputs; witnesses have to lie in the inner box."""
     work = lowering.work
     try:
-        ways = Claim(lowering.exact).broken(goal)
-        cases = [unsafe_case(lowering.exact, way, text_of(way)) for way in ways]
+        ways = stacked(lowering.exact, Claim(lowering.exact).broken(goal))
     except IsinglassError as error:
         work.report(goal.claim, error)
         return None
@@ -82,18 +82,15 @@ def prove(lowering: Lowering, goal: ast.Prove, options: dict[str, Any]) -> Prove
     if lowering.failed:
         return None
     sides = lowering.sides[inputs.name]
-    work.layout.vars[use.inputs] = Var.of(inputs.name, "real", inputs.shape, *full(sides, "out", inputs), inputs.origin)
-    inner = full(sides, "in", inputs)
+    outer, inner = full(sides, "out", inputs), full(sides, "in", inputs)
+    work.layout.vars[use.inputs] = Var.of(inputs.name, "real", inputs.shape, *outer, inputs.origin)
+    low, high, inner_low, inner_high = (side[None] for side in (*outer, *inner))
+    region = np.zeros(len(ways.texts), np.int64)
+    unsafe = UnsafeSet(
+        ways.forms, ways.strict, ways.start, region, low, high, inner_low, inner_high, ways.reading, ways.texts
+    )
     claim = goal.claim.at.text + (f" {goal.over.at.text}" if goal.over else "")
-    return Prove(
-        problem(lowering, (), 1.0), tuple(poly for poly, _ in cases), tuple(strict for _, strict in cases), claim,
-        inputs.name, use.outputs, use.path, {"inner-lower": inner[0], "inner-upper": inner[1], **options},
-    )  # fmt: skip
-
-
-def text_of(way: Any) -> str:
-    """One way to break a claim in words."""
-    return " and ".join(dict.fromkeys(atom.text for atom in way))
+    return Prove(problem(lowering, (), 1.0), unsafe, claim, inputs.name, use.outputs, use.path, dict(options))
 
 
 def check_inputs(lowering: Lowering, goal: ast.Prove, inputs: Var) -> None:

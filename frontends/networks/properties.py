@@ -8,39 +8,39 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.blocks import Poly, Var
+from ...ir.affine import Affine
+from ...ir.blocks import Var
 from ...ir.errors import InputError
+from ...ir.operator import Operator
 from ...ir.operators.csr import Csr
 from ...ir.operators.gather import Gather
 from ...ir.problem import Problem
 from ...ir.tasks import Prove
-from ...ir.terms.linear import Linear
-from ...ir.types import FloatArray
+from ...ir.types import BoolArray, FloatArray, IntArray
+from ...ir.unsafe import UnsafeSet
 from .box import Box
 from .network import Network, network_blocks, output_name
 
 
 @dataclass(frozen=True, eq=False)
-class Unsafe:
-    """One way to break a claim: ``matrix`` [m, outputs] y + ``constant`` [m] >= 0 in all rows.
+class Property:
+    """``claim`` in the user's words; it is broken where all rows of a case hold.
 
-    Rows marked in ``strict`` [m] need > 0. ``text`` names the case; ``reading`` says what the floats mean.
+    Row r: ``matrix`` [M, outputs] y + ``constant`` [M] >= 0, > 0 where ``strict`` [M]; ``reading`` says what the floats
+    mean. Case c of those in ``texts`` [C] has the rows ``start[c]`` to ``start[c + 1] - 1`` (``start`` [C + 1]).
     """
 
-    matrix: Csr
+    claim: str
+    matrix: Operator
     constant: FloatArray
-    strict: tuple[bool, ...]
-    text: str
+    strict: BoolArray
+    start: IntArray
+    texts: tuple[str, ...]
     reading: str = "simplest"
 
-
-@dataclass(frozen=True, eq=False)
-class Property:
-    """``claim`` in the user's words; it is broken where any of ``unsafe`` holds."""
-
-    claim: str
-    unsafe: tuple[Unsafe, ...]
-    outputs: int
+    @property
+    def outputs(self) -> int:
+        return self.matrix.shape[1]
 
 
 def argmax_is(outputs: int, label: int, name: str = "y") -> Property:
@@ -50,13 +50,15 @@ def argmax_is(outputs: int, label: int, name: str = "y") -> Property:
     """
     if not 0 <= label < outputs:
         raise InputError(f"label {label} of {outputs} outputs", code="property", hint=f"labels are 0 to {outputs - 1}")
-    cases = []
-    for other in (k for k in range(outputs) if k != label):
-        row = Gather(np.array([other]), np.ones(1), outputs).plus(Gather(np.array([label]), -np.ones(1), outputs))
-        strict = other > label
-        text = f"{name}[{other}] {'>' if strict else '>='} {name}[{label}]"
-        cases.append(Unsafe(Csr.of(row.to_csr()), np.zeros(1), (strict,), text))
-    return Property(f"argmax({name}) == {label}", tuple(cases), outputs)
+    other = np.delete(np.arange(outputs), label)
+    ones = np.ones(len(other))
+    rows = Gather(other, ones, outputs).plus(Gather(np.full(len(other), label), -ones, outputs))
+    strict = other > label
+    texts = [f"{name}[{k}] {'>' if k > label else '>='} {name}[{label}]" for k in other.tolist()]
+    start = np.arange(len(other) + 1)
+    return Property(
+        f"argmax({name}) == {label}", Csr.of(rows.to_csr()), np.zeros(len(other)), strict, start, tuple(texts)
+    )
 
 
 def prove(
@@ -68,30 +70,43 @@ def prove(
     prefix: str = "",
     options: Mapping[str, Any] | None = None,
 ) -> Prove:
-    """The question whether a claim holds on a box of inputs. Raises InputError where sizes do not fit.
-
-    The task's options carry the inner box as ``inner-lower`` and ``inner-upper``: a counterexample has to lie in it.
-    """
+    """The question whether a claim holds on one box of inputs. Raises InputError where sizes do not fit."""
     if len(box.lower) not in (1, network.input_size):
         message = f"the box has {len(box.lower)} sides, {network.path} has {network.input_size} inputs"
         raise InputError(message, code="property", hint="give one pair of bounds for each input")
     if claim.outputs != network.output_size:
         message = f"the claim is about {claim.outputs} outputs, {network.path} has {network.output_size}"
         raise InputError(message, code="property", hint="check the network")
-    outputs = output_name(prefix)
-    x = Var.of(x_name, "real", network.input_shape, spread(network, box.lower), spread(network, box.upper))
-    blocks = (x, *network_blocks(network, prefix, x_name))
-    inner = {"inner-lower": spread(network, box.inner_lower), "inner-upper": spread(network, box.inner_upper)}
-    unsafe = tuple(
-        Poly(case.text, "constraint", (Linear(outputs, case.matrix),), case.constant, reading=case.reading)
-        for case in claim.unsafe
+    low, high, inner_low, inner_high = (
+        np.array(np.broadcast_to(side, (1, network.input_size)))
+        for side in (box.lower, box.upper, box.inner_lower, box.inner_upper)
     )
-    return Prove(
-        Problem(claim.claim, blocks), unsafe, tuple(case.strict for case in claim.unsafe), claim.claim, x_name, outputs,
-        network.path, {**inner, **(options or {})},
-    )  # fmt: skip
+    region = np.zeros(len(claim.texts), np.int64)
+    forms = Affine(claim.constant, {output_name(prefix): claim.matrix})
+    unsafe = UnsafeSet(
+        forms, claim.strict, claim.start, region, low, high, inner_low, inner_high, claim.reading, claim.texts
+    )
+    return question(network, unsafe, claim.claim, x_name=x_name, prefix=prefix, options=options)
 
 
-def spread(network: Network, side: FloatArray) -> FloatArray:
-    """One side for all inputs, or one each."""
-    return np.array(np.broadcast_to(side, (network.input_size,)))
+def question(
+    network: Network,
+    unsafe: UnsafeSet,
+    claim: str,
+    *,
+    x_name: str = "x",
+    prefix: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> Prove:
+    """The question whether an unsafe set is empty: the network on the hull of its boxes.
+
+    ``unsafe.forms`` may read the inputs ``x_name`` and the outputs, block ``output_name(prefix)``.
+    Raises InputError where sizes do not fit.
+    """
+    outputs = output_name(prefix)
+    faults = unsafe.faults({x_name: network.input_size, outputs: network.output_size}, x_name)
+    if faults:
+        raise InputError(f"a property of {network.path}: {faults[0]}", code="property", hint="check the network")
+    x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
+    problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)))
+    return Prove(problem, unsafe, claim, x_name, outputs, network.path, dict(options or {}))
