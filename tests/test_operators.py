@@ -11,6 +11,7 @@ from scipy import sparse
 from isinglass.ir.errors import Refused
 from isinglass.ir.operator import Operator, as_operator
 from isinglass.ir.operators.code import Code
+from isinglass.ir.operators.conv import Conv
 from isinglass.ir.operators.csr import Csr
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.operators.gather import Gather
@@ -44,8 +45,17 @@ def gram(base: Operator, width: int) -> GramCode:
     return GramCode(base, code(base.shape[0], width), code(base.shape[1], width))
 
 
+ONE = (1, 1)
 SAMPLES: dict[str, list[Operator]] = {
     "code": [code(4, 4), code(4, 6), code(3, 4), code(2, 0), Code(np.arange(4), np.ones(4), 4)],
+    "conv": [
+        Conv(whole(1, 1, 2, 3), (1, 2, 2), ONE, ONE, (1, 1, 0, 1)),
+        Conv(whole(2, 1, 1, 2), (1, 1, 4), (1, 2), ONE, (0,) * 4),
+        Conv(whole(6, 1, 1, 1), (2, 1, 2), (1, 2), ONE, (0,) * 4),
+        Conv(whole(4, 2, 1, 1), (4, 1, 1), ONE, ONE, (0,) * 4),
+        Conv(whole(2, 1, 2, 2), (1, 2, 2), ONE, (1, 3), (0, 1, 0, 3)),
+        Conv(whole(1, 4, 2, 1), (4, 1, 1), ONE, ONE, (1, 0, 2, 0)),
+    ],
     "csr": [csr(4, 4), csr(4, 6), csr(3, 4), csr(0, 4), csr(4, 0), csr(0, 0)],
     "dense": [Dense(whole(4, 4)), Dense(whole(4, 6)), Dense(whole(3, 4)), Dense(whole(0, 4)), Dense(whole(4, 0))],
     "gather": [gather(4, 4), gather(6, 4), gather(4, 3), gather(0, 4)],
