@@ -15,7 +15,8 @@ from onnx_models import Shape, exact_outputs, node, save
 
 from isinglass.backends.network_runner import NetworkRunner
 from isinglass.frontends.networks.network import network_blocks
-from isinglass.frontends.networks.reader import OPERATORS, read_network, supported
+from isinglass.frontends.networks.nodes import OPERATORS, supported_operators
+from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Fn, Lin, Var
 from isinglass.ir.errors import InputError
@@ -317,5 +318,5 @@ def test_double_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", list(OPERATORS))
 def test_every_operator_file_is_found_by_its_name(key: str) -> None:
     assert OPERATORS[key].inputs[0] <= OPERATORS[key].inputs[1]
-    assert OPERATORS[key].__name__ in supported()
+    assert OPERATORS[key].__name__ in supported_operators()
     assert "*source*" in (__import__(OPERATORS[key].__module__, fromlist=["x"]).__doc__ or "")

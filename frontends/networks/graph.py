@@ -1,79 +1,81 @@
 """Symbolic evaluation of a network graph: what the operator files in ``frontends/onnx_ops/`` work with.
 
-A tensor is an affine map of earlier layers, kept lazy as long as combining maps changes no stored number: a bias may be
-added, rows may be picked, but a product of two matrices would round, so the first becomes a layer of its own.
+A tensor is an affine map of earlier layers over a divisor, kept lazy as long as combining maps changes no stored
+number: a bias may be added, rows may be picked, scaled, divided; where a product of two matrices or a sum would round,
+the first becomes a layer of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import sparse
 
 from ...ir.affine import Affine
 from ...ir.blocks import Arg
 from ...ir.errors import InputError
 from ...ir.function import Function
+from ...ir.ledger import Note
 from ...ir.operator import Operator
-from ...ir.operators.csr import Csr
-from ...ir.operators.dense import Dense
 from ...ir.operators.gather import Gather
 from ...ir.operators.identity import Identity
 from ...ir.types import AnyArray, FloatArray, IntArray
+from .exact_floats import (
+    operators_add_exactly,
+    product_is_exact,
+    row_products_are_exact,
+    scaled_rows,
+    sum_is_exact,
+)
 from .network import INPUT, OUTPUT, Layer, Rule
+from .tensor import Foreign, Tensor, Value, image, matrix_operator, whole
 
-
-@dataclass(frozen=True, eq=False)
-class Tensor:
-    """A computed tensor: ``affine`` has one row per element in C order; ``node`` is the operator it came from."""
-
-    shape: tuple[int, ...]
-    affine: Affine
-    node: str = ""
-
-    def picked(self, index: IntArray) -> Tensor:
-        """The tensor of elements ``index`` (any shape, flat positions)."""
-        flat = np.ascontiguousarray(index, dtype=np.int64).ravel()
-        if np.array_equal(flat, np.arange(self.affine.size)):
-            return Tensor(index.shape, self.affine)
-        return Tensor(index.shape, self.affine.rows(flat))
-
-    def positions(self) -> IntArray:
-        """Flat positions in the tensor's shape, to be sliced, transposed or broadcast for :meth:`picked`."""
-        return np.arange(self.affine.size).reshape(self.shape)
-
-    def broadcast(self, shape: tuple[int, ...]) -> Tensor:
-        """numpy's broadcasting."""
-        return self if shape == self.shape else self.picked(np.broadcast_to(self.positions(), shape))
-
-
-Value = Tensor | AnyArray
-"""A computed tensor, or a constant: floats as float64, integers as int64."""
+__all__ = ["Foreign", "Graph", "Tensor", "Value", "matrix_operator", "whole"]
 
 
 class Graph:
-    """The layers made so far and the node being read. Operators call :meth:`affine`, :meth:`function`, :meth:`fail`."""
+    """The layers made so far and the node being read. Operators call :meth:`plus`, :meth:`function`, :meth:`fail`...
 
-    def __init__(self, path: str) -> None:
+    ``opset``: version of the standard operators. ``notes``: what had to be rounded.
+    """
+
+    def __init__(self, path: str, opset: int = 17) -> None:
         self.path = path
+        self.opset = opset
         self.node = ""
         self.layers: list[Layer] = []
+        self.notes: list[Note] = []
         self._counts = {"z": 0, "h": 0}
+        self._known: dict[int, tuple[Tensor, Tensor]] = {}
 
     def fail(self, message: str, hint: str) -> InputError:
         """An error at the current node, to be raised."""
         return InputError(f"{self.path}: node {self.node}: {message}", code="onnx", hint=hint)
 
+    def note(self, what: str, count: int, amount: float, unit: str) -> None:
+        """Something rounded at the current node, for the ledger of every problem that holds the network."""
+        self.notes.append(Note("onnx", what, self.node, count, amount, unit, loss=True))
+
     def input(self, shape: tuple[int, ...]) -> Tensor:
         return Tensor(shape, Affine.of_variable(INPUT, int(np.prod(shape, dtype=np.int64))))
 
+    # layers
+
     def layer(self, tensor: Tensor) -> Tensor:
         """The tensor as a whole layer of its own; itself where it is one already."""
+        tensor = self.known(tensor)
         if whole(tensor) is not None:
             return tensor
-        return self._append("z", tensor.shape, tensor.affine, tensor.node)
+        made = self._append("z", tensor.shape, tensor.affine, tensor.node, tensor.divisor)
+        self._known[id(tensor.affine)] = tensor, made
+        return made
+
+    def known(self, tensor: Tensor) -> Tensor:
+        """The layer of the same elements where there is one already."""
+        source, made = self._known.get(id(tensor.affine), (tensor, tensor))
+        if made is tensor or source.affine is not tensor.affine or source.divisor is not tensor.divisor:
+            return tensor
+        return Tensor(tensor.shape, made.affine, tensor.node)
 
     def function(self, function: Function, args: Sequence[Tensor]) -> Tensor:
         """A layer of an elementwise function; arguments of one shape."""
@@ -82,83 +84,57 @@ class Graph:
 
     def argument(self, tensor: Tensor) -> Arg:
         """Elements of one block; the tensor becomes a layer first where it is anything more."""
+        tensor = self.known(tensor)
         ((name, operator), *more) = tensor.affine.parts.items()
-        if not more and not tensor.affine.offset.any():
+        if not more and not tensor.affine.offset.any() and tensor.divisor is None:
             if isinstance(operator, Identity) and operator.factor == 1.0:
                 return Arg(name)
             if isinstance(operator, Gather) and (operator.weight == 1.0).all():
                 return Arg(name, operator.index)
         return Arg(next(iter(self.layer(tensor).affine.parts)))
 
-    def linear(self, operator: Operator, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """The operator applied to all elements of a tensor."""
-        source = tensor.affine
-        ((name, pick), *more) = source.parts.items()
-        plain = isinstance(pick, Identity) and pick.factor == 1.0
-        plain = plain or (isinstance(pick, Gather) and bool((pick.weight == 1.0).all()) and unique(pick.index))
-        if more or source.offset.any() or not plain:
-            ((name, pick),) = self.layer(tensor).affine.parts.items()
-        return Tensor(shape, Affine(np.zeros(operator.shape[0]), {name: through_pick(operator, pick)}))
+    def finish(self, tensor: Tensor) -> None:
+        """Make the tensor the last layer, under the output's name."""
+        name = whole(self.layer(tensor))
+        if not self.layers or name != self.layers[-1].name:
+            self._append("z", tensor.shape, Affine.of_variable(str(name), tensor.size), tensor.node)
+        last = self.layers[-1]
+        self.layers[-1] = Layer(OUTPUT, tensor.shape, last.rule, last.node, last.divisor)
 
-    def scaled(self, tensor: Tensor, factor: float) -> Tensor:
-        """factor * tensor; a layer comes between where a product of stored numbers would round."""
-        if factor == 1.0:
-            return tensor
-        numbers = np.concatenate([tensor.affine.offset, *map(entries, tensor.affine.parts.values())])
-        if not product_is_exact(numbers, factor):
+    def _append(
+        self, kind: str, shape: tuple[int, ...], rule: Rule, node: str, divisor: FloatArray | None = None
+    ) -> Tensor:
+        self._counts[kind] += 1
+        name = f"{kind}{self._counts[kind]}"
+        self.layers.append(Layer(name, shape, rule, node or self.node, divisor))
+        return Tensor(shape, Affine.of_variable(name, int(np.prod(shape, dtype=np.int64))))
+
+    # elements in other places
+
+    def rearrange(self, value: Value, change: Callable[[AnyArray], AnyArray]) -> Value:
+        """What ``change`` (a function of numpy arrays that only moves elements) makes of a tensor or constant."""
+        if isinstance(value, np.ndarray):
+            return np.asarray(change(value))
+        return self.pick(value, np.asarray(change(value.positions()), dtype=np.int64))
+
+    def pick(self, tensor: Tensor, index: IntArray) -> Tensor:
+        """The tensor of elements ``index`` (any shape, flat positions); rows of matrices are not repeated."""
+        tensor = self.known(tensor)
+        if not tensor.light and index.size and np.bincount(index.ravel()).max() > 1:
             tensor = self.layer(tensor)
-        return Tensor(tensor.shape, tensor.affine.scaled(factor))
-
-    def stored(self, value: AnyArray | float | tuple[float, ...]) -> AnyArray:
-        """Numbers from the file as a constant: float64 (exact), or int64 for shapes and indices.
-
-        Raises :class:`InputError` for NaN, infinities and element types other than float32 and integers.
-        """
-        array = np.asarray(value)
-        if array.dtype.kind == "i":
-            return array.astype(np.int64)
-        if array.dtype != np.float32 and isinstance(value, np.ndarray):
-            raise self.fail(f"element type {array.dtype}", "only float32 weights are supported; convert the network")
-        if not np.isfinite(array).all():
-            wrong = int(np.count_nonzero(~np.isfinite(array)))
-            raise self.fail(f"{wrong} of {array.size} stored numbers are NaN or infinite", "repair the weights")
-        return array.astype(np.float64)
+        return tensor.picked(index)
 
     def reshape(self, value: Value, shape: tuple[int, ...]) -> Value:
         """The same elements in C order; the caller has checked their number."""
-        return Tensor(shape, value.affine) if isinstance(value, Tensor) else value.reshape(shape)
+        return Tensor(shape, value.affine, divisor=value.divisor) if isinstance(value, Tensor) else value.reshape(shape)
 
-    def constant(self, value: AnyArray, factor: float) -> FloatArray:
-        """factor * value, refused where that rounds."""
-        numbers = np.asarray(value, dtype=np.float64)
-        if not product_is_exact(numbers, factor):
-            raise self.fail("a product of constants is no float64", "fold the constants when exporting the network")
-        return np.asarray(numbers * factor)
+    def broadcast(self, value: Value, shape: tuple[int, ...]) -> Value:
+        """numpy's broadcasting."""
+        return value if shape == value.shape else self.rearrange(value, lambda array: np.broadcast_to(array, shape))
 
-    def plus(self, left: Value, right: Value) -> Value:
-        """left + right with numpy's broadcasting."""
-        shape = self.common_shape(left.shape, right.shape)
-        if isinstance(left, np.ndarray):
-            left, right = right, left
-        if isinstance(left, np.ndarray):
-            return self.sum(np.asarray(left, np.float64), np.asarray(right, np.float64))
-        left = left.broadcast(shape)
-        if isinstance(right, np.ndarray):
-            shift = np.broadcast_to(np.asarray(right, dtype=np.float64), shape).ravel()
-            if not sum_is_exact(left.affine.offset, shift):
-                left = self.layer(left)
-            return Tensor(shape, Affine(left.affine.offset + shift, left.affine.parts))
-        right = right.broadcast(shape)
-        shared = left.affine.parts.keys() & right.affine.parts.keys()
-        if shared or not sum_is_exact(left.affine.offset, right.affine.offset):
-            left, right = self.layer(left), self.layer(right)
-        return Tensor(shape, left.affine.plus(right.affine))
-
-    def sum(self, left: FloatArray, right: FloatArray) -> FloatArray:
-        """left + right, refused where that rounds."""
-        if not sum_is_exact(*np.broadcast_arrays(left, right)):
-            raise self.fail("a sum of constants is no float64", "fold the constants when exporting the network")
-        return np.asarray(left + right)
+    def spread(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """numpy's broadcasting of a computed tensor."""
+        return tensor if shape == tensor.shape else self.pick(tensor, np.broadcast_to(tensor.positions(), shape))
 
     def common_shape(self, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that both broadcast to."""
@@ -167,71 +143,155 @@ class Graph:
         except ValueError:
             raise self.fail(f"shapes {left} and {right} do not fit", "check how the network was exported") from None
 
-    def finish(self, tensor: Tensor) -> None:
-        """Make the tensor the last layer, under the output's name."""
-        name = whole(self.layer(tensor))
-        if not self.layers or name != self.layers[-1].name:
-            self._append("z", tensor.shape, Affine.of_variable(str(name), tensor.affine.size), tensor.node)
-        last = self.layers[-1]
-        self.layers[-1] = Layer(OUTPUT, tensor.shape, last.rule, last.node)
+    def assemble(self, shape: tuple[int, ...], pieces: Sequence[tuple[Value, IntArray]]) -> Value:
+        """A tensor that has the elements of each piece at the flat positions beside it, and zeros elsewhere."""
+        size = int(np.prod(shape, dtype=np.int64))
+        if all(isinstance(value, np.ndarray) for value, _ in pieces):
+            kind = np.result_type(*(np.asarray(value).dtype for value, _ in pieces))
+            filled = np.zeros(size, dtype=kind)
+            for value, place in pieces:
+                filled[place.ravel()] = np.asarray(value).ravel()
+            return filled.reshape(shape)
+        offset, divisor = np.zeros(size), np.ones(size)
+        found: dict[str, tuple[IntArray, FloatArray, int]] = {}
+        for value, positions in pieces:
+            place = positions.ravel()
+            if isinstance(value, np.ndarray):
+                offset[place] = value.ravel()
+                continue
+            tensor = self.known(value)
+            tensor = tensor if tensor.light else self.layer(tensor)
+            offset[place] = tensor.affine.offset
+            divisor[place] = 1.0 if tensor.divisor is None else tensor.divisor
+            for name, operator in tensor.affine.parts.items():
+                rows = operator.rows(np.arange(tensor.size))
+                assert isinstance(rows, Gather)
+                index, weight, _ = found.setdefault(name, (np.zeros(size, np.int64), np.zeros(size), rows.width))
+                index[place], weight[place] = rows.index, rows.weight
+        parts: dict[str, Operator] = {name: Gather(*gather) for name, gather in found.items()}
+        return Tensor(shape, Affine(offset, parts), divisor=None if (divisor == 1.0).all() else divisor)
 
-    def _append(self, kind: str, shape: tuple[int, ...], rule: Rule, node: str) -> Tensor:
-        self._counts[kind] += 1
-        name = f"{kind}{self._counts[kind]}"
-        self.layers.append(Layer(name, shape, rule, node or self.node))
-        return Tensor(shape, Affine.of_variable(name, int(np.prod(shape, dtype=np.int64))))
+    # arithmetic
+
+    def linear(self, operator: Operator, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """The operator applied to all elements of a tensor."""
+        tensor = self.known(tensor)
+        divisor = tensor.common_divisor
+        found = None if divisor is None else image(operator, tensor.affine)
+        if found is None:
+            tensor = self.layer(tensor)
+            ((name, _),) = tensor.affine.parts.items()
+            return Tensor(shape, Affine(np.zeros(operator.shape[0]), {name: operator}))
+        return Tensor(shape, found, divisor=None if divisor == 1.0 else np.full(operator.shape[0], divisor))
+
+    def times(self, value: Value, factor: AnyArray | float) -> Value:
+        """value * factor, a constant, with numpy's broadcasting.
+
+        A layer comes between where a product of stored numbers would round; of constants such products are refused.
+        """
+        factors = np.asarray(factor)
+        if isinstance(value, Tensor):
+            return self.scaled(value, factors)
+        if value.dtype.kind == "i" and factors.dtype.kind == "i":
+            return np.asarray(value * factors)
+        self.common_shape(value.shape, factors.shape)
+        numbers, factors = np.asarray(value, np.float64), np.asarray(factors, np.float64)
+        if not product_is_exact(numbers, factors):
+            raise self.fail("a product of constants is no float64", "fold the constants when exporting the network")
+        return np.asarray(numbers * factors)
+
+    def scaled(self, tensor: Tensor, factor: AnyArray | float) -> Tensor:
+        """tensor * factor, as in :meth:`times`."""
+        factors = np.asarray(factor, dtype=np.float64)
+        if (factors == 1.0).all() and tensor.shape == self.common_shape(tensor.shape, factors.shape):
+            return tensor
+        tensor = self.spread(tensor, self.common_shape(tensor.shape, factors.shape))
+        each = np.broadcast_to(factors, tensor.shape).ravel()
+        affine = tensor.affine
+        exact = all(row_products_are_exact(operator, each) for operator in affine.parts.values())
+        if not exact or not product_is_exact(affine.offset, each):
+            tensor = self.layer(tensor)
+            affine = tensor.affine
+        parts = {name: scaled_rows(operator, each) for name, operator in affine.parts.items()}
+        return Tensor(tensor.shape, Affine(affine.offset * each, parts), divisor=tensor.divisor)
+
+    def divided(self, tensor: Tensor, divisor: AnyArray | float) -> Tensor:
+        """tensor / divisor, a constant without zeros, with numpy's broadcasting. Nothing rounds."""
+        numbers = np.asarray(divisor, dtype=np.float64)
+        tensor = self.spread(tensor, self.common_shape(tensor.shape, numbers.shape))
+        each = np.broadcast_to(numbers, tensor.shape).ravel()
+        if (np.abs(np.frexp(each)[0]) == 0.5).all() and (np.abs(np.log2(np.abs(each))) < 1000).all():
+            return self.scaled(tensor, (1.0 / each).reshape(tensor.shape))
+        if (each < 0).any():
+            tensor = self.scaled(tensor, np.sign(each).reshape(tensor.shape))
+        total = np.abs(each)
+        if tensor.divisor is not None:
+            if product_is_exact(tensor.divisor, total):
+                total = tensor.divisor * total
+            else:
+                tensor = self.layer(tensor)
+        return Tensor(tensor.shape, tensor.affine, divisor=total)
+
+    def plus(self, left: Value, right: Value) -> Value:
+        """left + right with numpy's broadcasting."""
+        shape = self.common_shape(left.shape, right.shape)
+        if isinstance(left, np.ndarray):
+            left, right = right, left
+        if isinstance(left, np.ndarray):
+            return self.sum(left, np.asarray(right))
+        left = self.spread(left, shape)
+        if isinstance(right, np.ndarray):
+            return self.shifted(left, np.asarray(np.broadcast_to(right, shape), dtype=np.float64))
+        right = self.spread(right, shape)
+        if left.divisor is not None or right.divisor is not None:
+            left, right = (tensor if tensor.divisor is None else self.layer(tensor) for tensor in (left, right))
+        if not maps_add_exactly(left.affine, right.affine):
+            left, right = self.layer(left), self.layer(right)
+        return Tensor(shape, left.affine.plus(right.affine))
+
+    def shifted(self, tensor: Tensor, shift: FloatArray) -> Tensor:
+        """tensor + shift, a constant of the same shape."""
+        flat = shift.ravel()
+        if tensor.divisor is not None:
+            if product_is_exact(flat, tensor.divisor):
+                flat = flat * tensor.divisor
+            else:
+                tensor = self.layer(tensor)
+        if not sum_is_exact(tensor.affine.offset, flat):
+            tensor, flat = self.layer(tensor), shift.ravel()
+        return Tensor(tensor.shape, Affine(tensor.affine.offset + flat, tensor.affine.parts), divisor=tensor.divisor)
+
+    def sum(self, left: AnyArray, right: AnyArray) -> AnyArray:
+        """left + right of constants, refused where that rounds."""
+        if left.dtype.kind == "i" and right.dtype.kind == "i":
+            return np.asarray(left + right)
+        one, two = np.broadcast_arrays(np.asarray(left, np.float64), np.asarray(right, np.float64))
+        if not sum_is_exact(one, two):
+            raise self.fail("a sum of constants is no float64", "fold the constants when exporting the network")
+        return np.asarray(one + two)
+
+    # constants
+
+    def stored(self, value: AnyArray | float | tuple[float, ...]) -> AnyArray | Foreign:
+        """Numbers from the file as a constant: float64 (exact), int64 for shapes and indices, truth values.
+
+        Raises :class:`InputError` for NaN and infinities. Other element types are kept for Cast.
+        """
+        array = np.asarray(value)
+        if array.dtype in (np.int64, np.int32):
+            return array.astype(np.int64)
+        if array.dtype == np.bool_:
+            return array
+        if array.dtype != np.float32 and isinstance(value, (np.ndarray, np.generic)):
+            return Foreign(array)
+        if not np.isfinite(array).all():
+            wrong = int(np.count_nonzero(~np.isfinite(array)))
+            raise self.fail(f"{wrong} of {array.size} stored numbers are NaN or infinite", "repair the weights")
+        return array.astype(np.float64)
 
 
-def whole(tensor: Tensor) -> str | None:
-    """The block that the tensor is, element by element; None where it is anything else."""
-    ((name, operator), *more) = tensor.affine.parts.items()
-    plain = isinstance(operator, Identity) and operator.factor == 1.0 and not tensor.affine.offset.any()
-    return name if plain and not more else None
-
-
-def unique(index: IntArray) -> bool:
-    return len(np.unique(index)) == len(index)
-
-
-def through_pick(operator: Operator, pick: Operator) -> Operator:
-    """operator(pick(x)) for a pick of distinct elements: columns move, no number changes."""
-    if isinstance(operator, Dense) and isinstance(pick, Gather):
-        moved = np.zeros((operator.shape[0], pick.width))
-        moved[:, pick.index] = operator.matrix
-        return Dense(moved)
-    return operator.after(pick)
-
-
-def entries(operator: Operator) -> FloatArray:
-    """The stored numbers of an operator."""
-    return operator.matrix.ravel() if isinstance(operator, Dense) else np.asarray(operator.to_csr().data)
-
-
-def sum_is_exact(left: FloatArray, right: FloatArray) -> bool:
-    """Whether left + right is exact everywhere (Knuth's two-sum gives the error exactly)."""
-    total = left + right
-    back = total - left
-    error = (left - (total - back)) + (right - back)
-    return bool(np.isfinite(total).all() and not error.any())
-
-
-def product_is_exact(values: FloatArray, factor: float) -> bool:
-    """Whether all products are exact: at most 53 significant bits together, away from overflow and underflow."""
-    if factor == 0.0:
-        return True
-    bits = significant_bits(values) + significant_bits(np.array([factor]))[0]
-    size = np.abs(values[values != 0]) * abs(factor)
-    return bool((bits[values != 0] <= 53).all() and (size < 1e300).all() and (size > 1e-290).all())
-
-
-def significant_bits(values: FloatArray) -> IntArray:
-    """Bits from the leading to the last one of each mantissa; 0 for zero."""
-    mantissa = np.ldexp(np.abs(np.frexp(values)[0]), 53).astype(np.int64)
-    trailing = np.frexp((mantissa & -mantissa).astype(np.float64))[1]
-    return np.where(mantissa == 0, 0, 54 - trailing)
-
-
-def matrix_operator(weights: FloatArray) -> Operator:
-    """A dense matrix, or a sparse one where at most a tenth of it is not zero."""
-    few = np.count_nonzero(weights) <= weights.size / 10 and weights.size > 64
-    return Csr.of(sparse.csr_array(weights)) if few else Dense(np.ascontiguousarray(weights, dtype=np.float64))
+def maps_add_exactly(left: Affine, right: Affine) -> bool:
+    """Whether adding two maps rounds no number."""
+    shared = left.parts.keys() & right.parts.keys()
+    same = all(operators_add_exactly(left.parts[name], right.parts[name]) for name in shared)
+    return same and sum_is_exact(left.offset, right.offset)

@@ -9,7 +9,11 @@ import numpy as np
 from ...ir.affine import Affine
 from ...ir.blocks import Arg, Block, Fn, Lin, Var
 from ...ir.function import Function
+from ...ir.ledger import Ledger
+from ...ir.operator import Operator
+from ...ir.operators.gather import Gather
 from ...ir.operators.identity import Identity
+from ...ir.types import FloatArray
 
 Rule = Affine | tuple[Function, tuple[Arg, ...]]
 INPUT, OUTPUT = "x", "y"
@@ -20,13 +24,15 @@ INPUT, OUTPUT = "x", "y"
 class Layer:
     """``name`` = an affine map of earlier layers (``rule`` is an :class:`Affine`), or a function of their elements.
 
-    ``shape`` is the tensor's, without a batch axis; ``node`` names the operator it came from.
+    ``shape`` is the tensor's, with its batch axis; ``node`` names the operator it came from. ``divisor`` [size]: what
+    the affine map is divided by (standard deviations, counts), numbers greater than zero; None stands for ones.
     """
 
     name: str
     shape: tuple[int, ...]
     rule: Rule
     node: str
+    divisor: FloatArray | None = None
 
     @property
     def size(self) -> int:
@@ -37,7 +43,8 @@ class Layer:
 class Network:
     """A vector-valued function. ``path`` and ``digest`` (sha256 of the file) say where it came from.
 
-    ``input_shape``: as the file states it, dynamic dimensions as 1. Weights are the stored numbers, exactly.
+    ``input_shape``: as the file states it, dynamic dimensions as 1. Weights are the stored numbers, exactly, except
+    where ``notes`` say what was rounded: whoever makes a problem of the network puts them into its ledger.
     """
 
     path: str
@@ -45,6 +52,7 @@ class Network:
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
+    notes: Ledger = ()
 
     @property
     def input_size(self) -> int:
@@ -70,8 +78,8 @@ def output_name(prefix: str) -> str:
 def network_blocks(network: Network, prefix: str, x_name: str) -> tuple[Block, ...]:
     """The network applied to variable block ``x_name``: a Var for each layer, and its Lin or Fn.
 
-    Affine layers are rows ``W x - I z == -b`` with ``defines = z`` and reading dyadic. Blocks are called
-    ``<prefix>z1``, ``<prefix>h1``, ..., the outputs ``<prefix>y``; what computes block ``b`` is called ``b.def``.
+    Affine layers are rows ``W x - D z == -b`` with ``defines = z`` and reading dyadic, D the divisors. Blocks are
+    called ``<prefix>z1``, ``<prefix>h1``, ..., the outputs ``<prefix>y``; what computes block ``b`` is ``b.def``.
     """
 
     def named(name: str) -> str:
@@ -83,7 +91,7 @@ def network_blocks(network: Network, prefix: str, x_name: str) -> tuple[Block, .
         blocks.append(Var.of(name, "real", layer.shape, origin=origin))
         if isinstance(layer.rule, Affine):
             parts = {named(key): operator for key, operator in layer.rule.parts.items()}
-            parts[name] = Identity(layer.size, -1.0)
+            parts[name] = minus_diagonal(layer.size, layer.divisor)
             row = Lin(f"{name}.def", parts, "==", -layer.rule.offset, "dyadic", defines=name, origin=origin)
             blocks.append(row)
         else:
@@ -91,3 +99,10 @@ def network_blocks(network: Network, prefix: str, x_name: str) -> tuple[Block, .
             own = tuple(Arg(named(arg.variable), arg.index) for arg in args)
             blocks.append(Fn(f"{name}.def", name, function, own, origin=origin))
     return tuple(blocks)
+
+
+def minus_diagonal(size: int, divisor: FloatArray | None) -> Operator:
+    """-diag(divisor)."""
+    if divisor is None or (divisor == divisor[:1]).all():
+        return Identity(size, -1.0 if divisor is None else -float(divisor[0]))
+    return Gather(np.arange(size), -divisor, size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir.types import AnyArray
-from ..networks.graph import Graph, Value
+from ..networks.graph import Foreign, Graph, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Constant:
     value_int: int | None = None
     value_ints: tuple[int, ...] | None = None
 
-    def apply(self, graph: Graph, args: list[Value]) -> Value:
+    def apply(self, graph: Graph, args: list[Value]) -> Value | Foreign:
         given = [getattr(self, name) for name in self.__dataclass_fields__]
         found = [value for value in given if value is not None]
         if len(found) != 1:

@@ -27,8 +27,8 @@ class Gemm:
         for place, arg in enumerate(args[:2]):
             if len(arg.shape) != 2:
                 raise graph.fail(f"factor {'AB'[place]} has shape {arg.shape}", "flatten it to a matrix before")
-        left = transposed(args[0]) if self.trans_a else args[0]
-        right = transposed(args[1]) if self.trans_b else args[1]
+        left = graph.rearrange(args[0], np.transpose) if self.trans_a else args[0]
+        right = graph.rearrange(args[1], np.transpose) if self.trans_b else args[1]
         if isinstance(left, Tensor) == isinstance(right, Tensor):
             raise graph.fail("needs one computed and one constant factor", "products of two tensors are not supported")
         if isinstance(left, Tensor):
@@ -43,10 +43,4 @@ class Gemm:
         shift = args[2]
         if graph.common_shape(product.shape, shift.shape) != product.shape:
             raise graph.fail(f"C has shape {shift.shape}, the product {product.shape}", "check the bias in the file")
-        scaled = graph.scaled(shift, self.beta) if isinstance(shift, Tensor) else graph.constant(shift, self.beta)
-        return graph.plus(product, scaled)
-
-
-def transposed(value: Value) -> Value:
-    """The transpose of a matrix."""
-    return value.picked(value.positions().T) if isinstance(value, Tensor) else value.T
+        return graph.plus(product, graph.times(shift, self.beta))

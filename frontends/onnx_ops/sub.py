@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..networks.graph import Graph, Tensor, Value
+from ..networks.graph import Graph, Value
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,4 @@ class Sub:
     inputs = (2, 2)
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
-        left, right = args
-        negated = graph.scaled(right, -1.0) if isinstance(right, Tensor) else graph.constant(right, -1.0)
-        return graph.plus(left, negated)
+        return graph.plus(args[0], graph.times(args[1], -1))

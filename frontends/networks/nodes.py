@@ -1,0 +1,147 @@
+"""The nodes of an ONNX graph: their operators, inputs and attributes.
+
+Each operator is a file in ``frontends/onnx_ops/`` found by its name: a dataclass whose fields are the attributes.
+``inputs`` says how many it takes at least and at most, ``outputs`` (default 1) how many it may have, ``foreign``
+(default false) whether it reads constants of all element types. ``apply(graph, args)`` returns a value, or a tuple of
+them; optional inputs that are not given are None, and left away at the end. Elementwise functions come from
+``ir/functions/``, which say their ONNX names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import onnx
+from onnx import helper, numpy_helper
+
+from ...ir.function import Function
+from ...ir.registry import Registry, class_name
+from ...ir.rules import FUNCTIONS
+from ...ir.types import AnyArray
+from .graph import Foreign, Graph, Tensor, Value
+from .model_file import CUT
+
+OPERATORS = Registry("isinglass.frontends.onnx_ops", "ONNX operator")
+SHAPED = {"Clip", "MaxPool"}
+"""Operators that apply a function of ours but take more than its arguments: they need a file of their own."""
+Values = dict[str, Value | Foreign]
+"""All tensors that are known so far, by name."""
+
+
+def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Sequence[Value | Foreign]:
+    """The outputs of one node."""
+    builder.node = f"{node.name or f'#{place}'} ({node.op_type})"
+    rule = operator_for(node.op_type) if node.domain in ("", "ai.onnx") else None
+    if rule is None:
+        hint = f"supported operators: {', '.join(supported_operators())}"
+        full = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        raise builder.fail(f"operator {full} is not supported", hint)
+    if not 1 <= len(node.output) <= getattr(rule, "outputs", 1) or not node.output[0]:
+        raise builder.fail(f"has {len(node.output)} outputs", "only networks in inference form are supported")
+    args = arguments(node, rule, values, builder)
+    options = attributes(node, builder)
+    if issubclass(rule, Function):
+        return (elementwise(build(rule, node, options, builder), args, builder),)
+    found = build(rule, node, options, builder).apply(builder, args)
+    several = found if isinstance(found, tuple) else (found,)
+    return [replace(one, node=builder.node) if isinstance(one, Tensor) and not one.node else one for one in several]
+
+
+def arguments(node: onnx.NodeProto, rule: Any, values: Values, builder: Graph) -> list[Any]:
+    """The inputs of a node; None for optional ones that are not given, which are left away at the end."""
+    names = list(node.input)
+    while names and not names[-1]:
+        names.pop()
+    least, most = getattr(rule, "inputs", (1, len(names)))
+    missing = [name for place, name in enumerate(names) if name not in values and (name or place < least)]
+    if missing:
+        raise builder.fail(f"reads {missing[0]!r}, which nothing before it computes", "the nodes have to be in order")
+    if not least <= len(names) <= most:
+        raise builder.fail(f"has {len(names)} inputs", f"needs {least}" + (f" to {most}" if most > least else ""))
+    args = [values[name] if name else None for name in names]
+    for arg in args:
+        if isinstance(arg, Foreign) and not getattr(rule, "foreign", False):
+            hint = "only float32 weights are supported; convert the network"
+            raise builder.fail(f"element type {arg.array.dtype}", hint)
+    return args
+
+
+def operator_for(name: str) -> Any:
+    """The rule class of an operator: its file, or the function that says this name; None for an unknown one."""
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    return OPERATORS[key] if key in OPERATORS else functions().get(name)
+
+
+@cache
+def functions() -> dict[str, Any]:
+    """ONNX name -> elementwise function."""
+    known = {name: FUNCTIONS[key] for key in FUNCTIONS for name in FUNCTIONS[key].onnx}
+    return {name: function for name, function in known.items() if name not in SHAPED}
+
+
+def supported_operators() -> list[str]:
+    """Names of all operators that can be read."""
+    return sorted({class_name(key) for key in OPERATORS} | functions().keys())
+
+
+def attributes(node: onnx.NodeProto, builder: Graph) -> dict[str, Any]:
+    """Attributes by field name (``transB`` -> ``trans_b``): numbers, tuples, arrays."""
+    found: dict[str, Any] = {}
+    for attribute in node.attribute:
+        key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute.name).lower()
+        value = helper.get_attribute_value(attribute)
+        if isinstance(value, onnx.TensorProto):
+            value = array_of(value, builder)
+        found[key] = tuple(value) if isinstance(value, list) else value
+    return found
+
+
+def build(rule: Any, node: onnx.NodeProto, options: dict[str, Any], builder: Graph) -> Any:
+    """An operator with its attributes; unknown ones (of an older or newer opset) are an error, not ignored.
+
+    Except those that some version of the operator has, with their default there.
+    """
+    unknown = options.keys() - rule.__dataclass_fields__.keys()
+    wrong = sorted(key for key in unknown if not idle(node.op_type, key, options[key]))
+    if wrong:
+        raise builder.fail(f"attribute {wrong[0]!r} is not supported", "convert the network to opset 13 to 21")
+    return rule(**{key: value for key, value in options.items() if key not in unknown})
+
+
+def idle(operator: str, name: str, value: Any) -> bool:
+    """Whether an attribute is a default of some version of the standard, or a hint for memory of the first."""
+    if name == "consumed_inputs":
+        return True
+    schemas = [s for s in onnx.defs.get_all_schemas_with_history() if s.domain == "" and s.name == operator]
+    given = [s.attributes[name].default_value for s in schemas if name in s.attributes]
+    return any(default.type and helper.get_attribute_value(default) == value for default in given)
+
+
+def elementwise(function: Function, args: list[Any], builder: Graph) -> Value:
+    """A function layer; every argument has to be computed."""
+    if not function.arity(len(args)):
+        raise builder.fail(f"has {len(args)} inputs", "check how the network was exported")
+    for fault in function.faults():
+        raise builder.fail(fault, "check the attributes in the file")
+    tensors = [arg for arg in args if isinstance(arg, Tensor)]
+    if len(tensors) < len(args):
+        raise builder.fail("of a constant", "fold the constants when exporting the network")
+    shape = tensors[0].shape
+    for tensor in tensors[1:]:
+        shape = builder.common_shape(shape, tensor.shape)
+    return builder.function(function, [builder.spread(tensor, shape) for tensor in tensors])
+
+
+def array_of(tensor: onnx.TensorProto, builder: Graph) -> AnyArray:
+    """The numbers of a stored tensor."""
+    try:
+        array: AnyArray = numpy_helper.to_array(tensor)
+    except Exception as error:  # every element type has its own ways to fail
+        raise builder.fail(f"unreadable numbers ({error})", CUT) from error
+    if array.shape != tuple(tensor.dims):
+        raise builder.fail(f"a tensor of shape {list(tensor.dims)}", CUT)
+    return array
