@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from .affine import Affine
+from .enclosure import Ends, enclose_affine
 from .exact import Exact
 from .exact_evaluation import exact_affine
 from .sums import sum_by
@@ -128,6 +129,20 @@ class UnsafeSet:
     def holds(self, values: Mapping[str, Exact], inputs: FloatArray) -> BoolArray:
         """Which cases hold at which points [B, C], decided exactly; ``inputs`` [B, n] are the points themselves."""
         return np.asarray(self.rows_hold(values, len(inputs)) & self.inside(inputs)[:, self.region])
+
+    def decided(self, box: Mapping[str, Ends], inputs: FloatArray) -> IntArray:
+        """What enclosures of the blocks at points ``inputs`` [B, n] prove of each case: 1 it holds, -1 not, 0 neither.
+
+        [B, C]; as :meth:`holds` where not 0.
+        """
+        low, high = enclose_affine(self.forms, box, self.reading)
+        fine = (low > 0) | ((low == 0) & ~self.strict)
+        out = (high < 0) | ((high == 0) & self.strict)
+        state = np.broadcast_to(np.where(fine, 1, np.where(out, -1, 0)), (len(inputs), len(self.strict)))
+        if not self.count:
+            return np.zeros((len(inputs), 0), dtype=np.int64)
+        rows = np.minimum.reduceat(state, self.start[:-1], axis=1)
+        return np.asarray(np.where(self.inside(inputs)[:, self.region], rows, -1))
 
     def faults(self, sizes: Mapping[str, int], inputs: str) -> list[str]:
         """What is wrong with the data, in words; ``sizes``: of the blocks that rows may read. Empty if sound."""

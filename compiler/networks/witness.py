@@ -1,6 +1,7 @@
-"""Candidates checked as counterexamples: in float32 by the reference runtime, in real arithmetic by exact rationals.
+"""Candidates checked as counterexamples: in float32 by the reference runtime, in real arithmetic on the stored weights.
 
-No tolerance anywhere. float32 outputs are compared exactly; the exact evaluation runs on the stored weights.
+No tolerance anywhere. float32 outputs are compared exactly. In real arithmetic intervals rounded outward decide, and
+exact rationals where these do not (``ir/counterexample.py``).
 """
 
 from __future__ import annotations
@@ -9,23 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...ir.counterexample import unsafe_in_reals
+from ...ir.enclosure import enclose
 from ...ir.exact import Exact
-from ...ir.exact_evaluation import exact_values
 from ...ir.protocols import Runner
 from ...ir.tasks import Prove
 from ...ir.types import BoolArray, FloatArray, IntArray
 from ...ir.unsafe import UnsafeSet
 from .view import NetView
 
-NEAR = 1e-6
-"""Relative to the outputs: far more than the rounding error of float64."""
 ARITHMETIC = ("both", "float32-only", "real-only")
 """Best first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Witness:
-    """``x`` [n] and what the network gives there (``y`` [k] in float32 where ``x`` is float32, else rounded once);
+    """``x`` [n] and what the network gives there (``y`` [k], in float32 where ``x`` is float32, else in float64);
     ``arithmetic``: where the point is unsafe; ``case``: the text of a case that it falls under."""
 
     x: FloatArray
@@ -69,7 +69,7 @@ class Checker:
         return found
 
     def in_float32(self, points: FloatArray) -> Witness | None:
-        """Points of float32 numbers: run in the runtime, then those worth it exactly, until one is unsafe in both."""
+        """Points of float32 numbers, run in the runtime: the first that is unsafe in both arithmetics, else in one."""
         if not len(points) or self.runner is None:
             return None
         outputs = np.asarray(self.runner(points), dtype=np.float64)
@@ -80,36 +80,36 @@ class Checker:
         }
         table = self.unsafe.holds(numbers, points) & finite[:, None]
         rounded = np.asarray(table.any(axis=1))
+        state, real, unsettled = self.in_reals(points)
         best: Witness | None = None
-        for k in [*np.flatnonzero(rounded).tolist(), *np.flatnonzero(~rounded & self.near(points)).tolist()]:
-            _, real = self.exactly(points[k])
-            if rounded[k] or real.any():
-                kind = "both" if rounded[k] and real.any() else "float32-only" if rounded[k] else "real-only"
-                case = self.unsafe.texts[int((real if real.any() else table[k]).argmax())]
-                best = better(best, Witness(points[k], outputs[k], kind, case))
-            if best is not None and (not best.rank or not rounded[k]):
+        for k in np.argsort(-(4 * rounded + 2 * real + unsettled), kind="stable").tolist():
+            if not rounded[k] and (best is not None or not (real[k] or unsettled[k])):
+                break
+            cases = (unsafe_in_reals(self.task, points[k : k + 1])[0] if unsettled[k] else state[k]) > 0
+            if rounded[k] or cases.any():
+                kind = "both" if rounded[k] and cases.any() else "float32-only" if rounded[k] else "real-only"
+                text = self.unsafe.texts[int((cases if cases.any() else table[k]).argmax())]
+                best = better(best, Witness(points[k], outputs[k], kind, text))
+            if best is not None and not best.rank:
                 break
         return best
 
     def as_they_stand(self, points: FloatArray) -> Witness | None:
         """The first point that is unsafe in real arithmetic."""
-        for k in np.flatnonzero(self.near(points)).tolist():
-            outputs, real = self.exactly(points[k])
-            if real.any():
-                return Witness(points[k], outputs, "real-only", self.unsafe.texts[int(real.argmax())])
+        state, real, unsettled = self.in_reals(points)
+        for k in [*np.flatnonzero(real).tolist(), *np.flatnonzero(unsettled).tolist()]:
+            cases = (unsafe_in_reals(self.task, points[k : k + 1])[0] if unsettled[k] else state[k]) > 0
+            if cases.any():
+                outputs = self.view.forward({self.task.inputs: points[k : k + 1]})[self.task.outputs][0]
+                return Witness(points[k], outputs, "real-only", self.unsafe.texts[int(cases.argmax())])
         return None
 
-    def exactly(self, point: FloatArray) -> tuple[FloatArray, BoolArray]:
-        """Outputs (rounded once) and the cases that a point falls under, in real arithmetic."""
-        values = exact_values(self.task.problem, {self.task.inputs: Exact.of(point[None])})
-        return values[self.task.outputs].to_float()[0], self.unsafe.holds(values, point[None])[0]
-
-    def near(self, points: FloatArray) -> BoolArray:
-        """Whether float64 leaves it open, or says, that a point is unsafe; saves exact evaluations, decides nothing."""
-        values = self.view.forward({self.task.inputs: points})
-        size = 1.0 + np.abs(values[self.task.outputs]).max(axis=1, initial=0.0)
-        margins = np.where(self.unsafe.inside(points)[:, self.unsafe.region], self.unsafe.margins(values), -np.inf)
-        return np.asarray(margins.max(axis=1, initial=-np.inf) >= -NEAR * size)
+    def in_reals(self, points: FloatArray) -> tuple[IntArray, BoolArray, BoolArray]:
+        """What intervals prove of cases at points, [B, C] as :meth:`UnsafeSet.decided`; which points [B] they prove
+        unsafe, and which they leave open: for those exact rationals decide, unless a function has none."""
+        state = self.unsafe.decided(enclose(self.task.problem, {self.task.inputs: points}), points)
+        real = np.asarray((state > 0).any(axis=1))
+        return state, real, np.asarray(~real & (state == 0).any(axis=1))
 
 
 def to_float32(points: FloatArray, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, BoolArray]:
