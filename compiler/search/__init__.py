@@ -1,0 +1,1 @@
+"""What searches over sub-boxes and neuron phases share: open nodes, recorded trees, rules for splitting."""

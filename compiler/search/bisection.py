@@ -1,0 +1,239 @@
+"""Boxes of inputs halved until every case is excluded on each of them, or a point of one turns up.
+
+needs: finite boxes; few inputs that can move (the number of boxes grows with their number)
+guarantee: a case counts as excluded only where outward-rounded bounds leave no point to it; the tree of boxes is kept
+for the certificate. What runs out of time proves nothing.
+
+Batched over boxes and depth first, so that the open boxes stay few. A box inherits the bounds of the box it came from;
+a case excluded on a box stays excluded below.
+source: Wang et al., Formal Security Analysis of Neural Networks using Symbolic Intervals, USENIX Security 2018
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import perf_counter
+
+import numpy as np
+
+from ...ir.blocks import Fn
+from ...ir.protocols import Event
+from ...ir.types import AnyArray, BoolArray, FloatArray, IntArray
+from ..bounds.crown import crown_bounds
+from ..bounds.interval import Bounds
+from ..networks.attack import Attack
+from .claim import Claim
+from .clock import Clock
+from .inquiry import Inquiry
+from .recorder import Recorder
+from .smear import Smear
+from .states import Stack, join, size_of, take
+
+FIRST, MOST = 4, 1024
+"""Boxes in the first batch, and at the most."""
+WORK = 1 << 26
+"""Bytes of one table of rows and neurons that a batch may take."""
+SECONDS = 0.2
+"""A batch that takes longer than this is not made any larger."""
+LOOKS = 50
+"""Candidates that fail the exact check before only clear ones are checked."""
+POLISH = 4
+"""Gradient runs from the best points seen start when the number of boxes has grown by this factor."""
+
+
+@dataclass(eq=False)
+class Bisection:
+    """One search; :meth:`run` may be paused and continued between its events."""
+
+    inquiry: Inquiry
+    boxes: int = 0
+    fails: int = 0
+    seen: tuple[FloatArray, IntArray, FloatArray] | None = None
+    polish: int = 64
+    stuck: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.unsafe, self.view = self.inquiry.unsafe, self.inquiry.view
+        self.inputs = self.inquiry.task.inputs
+        self.claim, self.smear = Claim(self.view, self.unsafe), Smear(self.view, self.inputs, self.unsafe)
+
+    @cached_property
+    def kept(self) -> list[str]:
+        """Blocks whose bounds a box hands on: the arguments of functions."""
+        fns = [step for step in self.view.steps if isinstance(step, Fn)]
+        names = dict.fromkeys(arg.variable for fn in fns for arg in fn.args)
+        return [name for name in names if name != self.inputs]
+
+    def run(self, clock: Clock) -> Generator[Event, None, None]:
+        """Until no box is left, a witness is found, or the time is over."""
+        start = np.flatnonzero(self.inquiry.open)
+        regions = np.unique(self.unsafe.region[start])
+        cases = [start[self.unsafe.region[start] == region] for region in regions.tolist()]
+        recorder, stack = Recorder(len(regions)), Stack()
+        stack.push(self.roots(regions, cases))
+        batch = FIRST
+        while stack.size:
+            if clock.over or self.inquiry.settled:
+                return
+            begun = perf_counter()
+            done = self.step(stack.pop(batch), recorder, stack, clock)
+            self.boxes += done
+            seconds = perf_counter() - begun
+            self.inquiry.time("bisect", begun)
+            batch = self.next_batch(batch, seconds, stack)
+            if stack.bytes + recorder.bytes > self.inquiry.memory:
+                self.inquiry.notes.append("bisection stopped: the memory it may take is used up")
+                return
+            yield Event(f"bisection: {self.boxes} boxes, {stack.size} open", self.boxes)
+        self.finish(recorder, cases)
+
+    def roots(self, regions: IntArray, cases: list[IntArray]) -> dict[str, AnyArray]:
+        """The boxes of the regions; ``cases`` [B, K]: which they have, -1 where there are fewer."""
+        table = np.full((len(regions), max(map(len, cases))), -1, np.int64)
+        for row, mine in zip(table, cases, strict=True):
+            row[: len(mine)] = mine
+        state: dict[str, AnyArray] = {
+            "lower": self.unsafe.lower[regions], "upper": self.unsafe.upper[regions],
+            "node": np.arange(len(regions)), "cases": table,
+        }  # fmt: skip
+        for name in self.kept:
+            size = self.view.problem.vars[name].size
+            state[f"lower:{name}"] = np.full((len(regions), size), -np.inf)
+            state[f"upper:{name}"] = np.full((len(regions), size), np.inf)
+        return state
+
+    def next_batch(self, batch: int, seconds: float, stack: Stack) -> int:
+        widest = max((self.view.problem.vars[name].size for name in self.kept), default=1)
+        most = int(np.clip(WORK / (8 * widest * widest), 1, MOST))
+        if stack.size:  # open boxes may pile up to about depth times batch
+            most = max(1, min(most, int(self.inquiry.memory / (80 * max(1, stack.bytes // stack.size)))))
+        return min(most, 2 * batch if seconds < SECONDS / 2 else batch if seconds < SECONDS else max(1, batch // 2))
+
+    def step(self, state: dict[str, AnyArray], recorder: Recorder, stack: Stack, clock: Clock) -> int:
+        """Bound a batch of boxes, and push the halves of those that stay open."""
+        size = size_of(state)
+        table = state["cases"]
+        table = np.where((table >= 0) & self.inquiry.open[table], table, -1)  # others may have settled some
+        known = {name: (state[f"lower:{name}"], state[f"upper:{name}"]) for name in self.kept}
+        box = crown_bounds(self.view, {self.inputs: (state["lower"], state["upper"])}, known)
+        empty = np.any([(low > high).any(axis=1) for low, high in box.values()], axis=0)
+        cases = np.unique(table[table >= 0])
+        if not len(cases):
+            return size
+        rows = self.unsafe.rows_of(cases)
+        most, found, place = self.claim.most(box, rows)
+        out = self.claim.excluded(most, cases) | empty[:, None]
+        out = np.hstack([out, np.ones((size, 1), np.bool_)])  # for cases that are not there
+        slot = np.where(table >= 0, np.searchsorted(cases, table), len(cases))
+        table = np.where(np.take_along_axis(out, slot, axis=1), -1, table)
+        left = np.flatnonzero((table >= 0).any(axis=1))
+        if not len(left):
+            return size
+        alive = self.alive(table[left], cases)
+        weight, score = self.weights(most[left], cases, alive)
+        inner = {name: (low[left], high[left]) for name, (low, high) in box.items()}
+        coefficient = self.slopes(found.slope[left], place, weight)
+        rest = {**take(state, left), "cases": table[left]}
+        margin = self.sample(rest, cases, alive, coefficient, clock)
+        if self.inquiry.settled:
+            return size
+        full = np.zeros((len(left), self.unsafe.forms.size))
+        full[:, rows] = weight
+        self.halve(rest, inner, self.smear.strength(inner, full), coefficient, margin, recorder, stack)
+        return size
+
+    def alive(self, table: IntArray, cases: IntArray) -> BoolArray:
+        """Which of ``cases`` [B, len(cases)] are open, from numbers [B, K]."""
+        found = np.zeros((len(table), len(cases) + 1), np.bool_)
+        slot = np.where(table >= 0, np.searchsorted(cases, table), len(cases))
+        np.put_along_axis(found, slot, True, axis=1)
+        return found[:, :-1]
+
+    def weights(self, most: FloatArray, cases: IntArray, alive: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """One for the row of each open case that is nearest to being excluded, [B, rows]; and the largest least row."""
+        starts = self.claim.starts(cases)
+        least = np.minimum.reduceat(most, starts, axis=1)
+        sizes = np.diff(np.append(starts, most.shape[1]))
+        weight = (most == np.repeat(least, sizes, axis=1)) & np.repeat(alive, sizes, axis=1)
+        return weight.astype(np.float64), np.where(alive, least, -np.inf).max(axis=1)
+
+    def slopes(self, slope: FloatArray, place: IntArray, weight: FloatArray) -> FloatArray:
+        """Input coefficients [B, n] of the linear bounds of the rows, added up with ``weight``."""
+        combined = np.zeros(slope.shape[:2])
+        np.add.at(combined, (slice(None), place), weight)
+        return np.asarray(np.matmul(combined[:, None], slope)[:, 0])
+
+    def sample(
+        self, state: dict[str, AnyArray], cases: IntArray, alive: BoolArray, slope: FloatArray, clock: Clock
+    ) -> FloatArray:
+        """Margins [B] at the better of the middle and the corner where the linear bounds are greatest."""
+        lower, upper = state["lower"], state["upper"]
+        corner = np.where(slope > 0, upper, np.where(slope < 0, lower, lower / 2 + upper / 2))
+        points = np.concatenate([lower / 2 + upper / 2, corner])
+        margins = self.unsafe.pick(cases).margins(self.view.forward({self.inputs: points}))
+        margins = np.where(np.tile(alive, (2, 1)), np.nan_to_num(margins, nan=-np.inf), -np.inf)
+        best, case = margins.max(axis=1), cases[margins.argmax(axis=1)]
+        self.remember(points, case, best)
+        good = np.flatnonzero(best >= (0.0 if self.fails < LOOKS else 1e-9))
+        if len(good):
+            self.fails += 1
+            self.inquiry.look(points[good], case[good], best[good])
+        elif self.boxes >= self.polish and self.seen is not None:
+            self.polish = POLISH * max(self.polish, self.boxes)
+            begun = perf_counter()
+            found = Attack(self.view, self.inputs, self.unsafe).push(self.seen[0], self.seen[1], clock)
+            self.inquiry.time("attack", begun)
+            if len(found.margin) and found.margin[0] >= 0:
+                self.inquiry.look(found.points, found.case, found.margin)
+        return np.maximum(*np.split(best, 2))
+
+    def remember(self, points: FloatArray, case: IntArray, margin: FloatArray) -> None:
+        """Keep the best points seen."""
+        old = self.seen if self.seen is not None else (points[:0], case[:0], margin[:0])
+        all_points, all_cases, all_margins = (np.concatenate(pair) for pair in zip(old, (points, case, margin), strict=True))
+        best = np.argsort(-all_margins, kind="stable")[:16]
+        self.seen = all_points[best], all_cases[best], all_margins[best]
+
+    def halve(
+        self, state: dict[str, AnyArray], box: dict[str, Bounds], strength: FloatArray, slope: FloatArray,
+        margin: FloatArray, recorder: Recorder, stack: Stack,
+    ) -> None:  # fmt: skip
+        """Push both halves of every box, the one with the best point last."""
+        lower, upper = state["lower"], state["upper"]
+        middle = lower / 2 + upper / 2
+        splittable = (lower < middle) & (middle < upper)
+        score = np.where(splittable, self.score(upper - lower, strength, slope), -1.0)
+        pick = score.argmax(axis=1)
+        fine = np.take_along_axis(splittable, pick[:, None], axis=1)[:, 0]
+        self.stuck.update(np.unique(state["cases"][~fine]).tolist())
+        order = np.flatnonzero(fine)[np.argsort(margin[fine], kind="stable")]
+        for name in self.kept:
+            state[f"lower:{name}"], state[f"upper:{name}"] = box[name]
+        state, pick, middle = take(state, order), pick[order], middle[order]
+        first = recorder.split(state["node"], 0, pick, np.nan)
+        each = np.arange(len(order))
+        below = {**state, "upper": state["upper"].copy(), "node": first}
+        above = {**state, "lower": state["lower"].copy(), "node": first + 1}
+        below["upper"][each, pick] = middle[each, pick]
+        above["lower"][each, pick] = middle[each, pick]
+        both = join([below, above])
+        stack.push(take(both, np.arange(2 * len(order)).reshape(2, -1).T.ravel()))
+
+    def score(self, width: FloatArray, strength: FloatArray, slope: FloatArray) -> FloatArray:
+        """What halving an input promises, [B, n]."""
+        smear = width * strength
+        return smear
+
+    def finish(self, recorder: Recorder, cases: list[IntArray]) -> None:
+        """All boxes are closed: what was excluded, unless others settled it meanwhile or a point could not be split."""
+        begun = perf_counter()
+        bad = self.stuck - {-1}
+        fine = [np.array([k for k in mine.tolist() if k not in bad and self.inquiry.open[k]], np.int64) for mine in cases]
+        if bad:
+            self.inquiry.notes.append(f"{len(bad)} cases: boxes of single points stay open")
+        if any(map(len, fine)) and all(map(len, fine)):
+            forest = recorder.forest(fine, (self.inputs,))
+            self.inquiry.refuted(np.concatenate(fine), forest, f"excluded by bounds on {recorder.count // 2 + 1} boxes")
+        self.inquiry.time("bisect", begun)
