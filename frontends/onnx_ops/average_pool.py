@@ -1,0 +1,35 @@
+"""The mean over the windows of every channel; the sum is kept with its divisor, so that nothing is rounded.
+
+*source*: ONNX operator AveragePool. The padding counts only with ``count_include_pad``, and what a last window covers
+beyond the padding (``ceil_mode``) never does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..networks.graph import Graph, Value
+from ..networks.pooling import average, channels, first_inside, pool_windows
+
+
+@dataclass(frozen=True)
+class AveragePool:
+    inputs = (1, 1)
+
+    auto_pad: bytes = b"NOTSET"
+    ceil_mode: int = 0
+    count_include_pad: int = 0
+    dilations: tuple[int, ...] = ()
+    kernel_shape: tuple[int, ...] = ()
+    pads: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+
+    def apply(self, graph: Graph, args: list[Value]) -> Value:
+        tensor, *_ = channels(graph, args[0])
+        where = pool_windows(graph, tensor, self)
+        elements = where.elements()
+        first_inside(graph, elements)
+        count = where.covered() if self.count_include_pad else (elements >= 0).sum(axis=1)
+        return average(graph, tensor, where, np.asarray(count, dtype=np.float64))
