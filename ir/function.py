@@ -22,6 +22,8 @@ class Function:
     """True where integer arguments give integer values, so that results must match exactly."""
     rounds = True
     """Whether float64 evaluation may round; false for mere selections (relu, max), whose bounds need no widening."""
+    straight = True
+    """Whether slopes and offsets of the lines are affine in the tilt, up to rounding."""
 
     def arity(self, given: int) -> bool:
         """Whether this number of arguments is accepted."""
@@ -55,6 +57,10 @@ class Function:
         if self.rounds:
             low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
         return constant_lines(low, high, len(lower))
+
+    def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
+        """A tilt [..., k] to start a search for better ones from; the default's where that is a number."""
+        return np.full(np.broadcast_shapes(*(side.shape for side in lower)), 0.5)
 
     def exact(self, args: list[Exact]) -> Exact:
         """The value in exact rationals. Raises :class:`Refused` where it has none (transcendental functions)."""

@@ -50,3 +50,6 @@ class LeakyRelu(Function):
         least = self.alpha + share(tilt, (high >= -low).astype(np.float64)) * (1.0 - self.alpha)
         least = np.where(open_, np.clip(least, self.alpha, 1.0), linear)
         return Lines([least], np.zeros_like(offset), [slope], offset)
+
+    def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
+        return np.asarray(upper[0] >= -lower[0], dtype=np.float64)

@@ -64,3 +64,6 @@ class Max(Function):
         with np.errstate(invalid="ignore"):
             slack = np.where(mixed, 2 * UNIT * np.maximum(np.abs(low), np.abs(high)).max(axis=0), 0.0)
         return Lines(weights, -slack, [slope * (place == first) for place in places], offset)
+
+    def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
+        return np.zeros(np.broadcast_shapes(*(side.shape for side in lower)))

@@ -1,6 +1,6 @@
 """The product of any number of variables; over binaries their conjunction.
 
-Lines of two factors over boxes: the mean of McCormick's two planes below, and of the two above, weighted by 1 - ``tilt``
+Lines of two factors: the mean of McCormick's two planes below, and of the two above, weighted by 1 - ``tilt``
 and ``tilt`` (by default 1/2); the offset is what the four corners need, where a b less a plane is extreme (McCormick,
 Computability of global solutions to factorable nonconvex programs, Mathematical Programming 10, 1976). More factors:
 the interval.

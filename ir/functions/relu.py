@@ -43,3 +43,6 @@ class Relu(Function):
         slope = np.where(open_, np.clip(chord, 0.0, 1.0), active)
         least = np.where(open_, share(tilt, (high >= -low).astype(np.float64)), active)
         return Lines([least], np.zeros_like(offset), [slope], offset)
+
+    def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
+        return np.asarray(upper[0] >= -lower[0], dtype=np.float64)

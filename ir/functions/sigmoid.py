@@ -27,6 +27,7 @@ CURVE = Curve(expit, derivative, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Sigmoid(Function):
+    straight = False
     onnx = ("Sigmoid",)
 
     def value(self, args: list[FloatArray]) -> FloatArray:

@@ -25,6 +25,7 @@ CURVE = Curve(np.tanh, derivative, 0.0, 2.0)
 
 @dataclass(frozen=True)
 class Tanh(Function):
+    straight = False
     onnx = ("Tanh",)
 
     def value(self, args: list[FloatArray]) -> FloatArray:
