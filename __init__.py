@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from .ir.builder import Builder as Builder
     from .ir.problem import Problem as Problem
     from .ir.samples import Samples as Samples
+    from .verification import verify as verify
 
 _HOMES = {
     "Bundle": "export", "Compiled": "api", "check": "checks", "compile": "api", "explain": "api", "from_sympy": "api",
-    "load": "export", "read": "api", "run": "api", "solve": "api", "answer_text": "ir.answer_text",
+    "load": "export", "read": "api", "run": "api", "solve": "api", "verify": "verification",
+    "answer_text": "ir.answer_text",
     "Answer": "ir.answers", "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
 }  # fmt: skip
 __all__ = ["__version__", *_HOMES]

@@ -31,8 +31,13 @@ def check(path: str | Path) -> Verdict:
         from .export import load
 
         return check_optimize(load(str(answer.options["bundle"])).stored.source, answer)
+    if "network" in answer.options:
+        from .verification import read_task
+
+        pair = (str(answer.options[name]) for name in ("network", "property"))
+        return check_prove(read_task(*pair, reals=bool(answer.options.get("reals"))), answer)
     if "file" not in answer.options:
-        raise InputError(f"{path}: the answer does not say which file it answers", hint="answers of `isinglass run` do")
+        raise InputError(f"{path}: the answer does not say which file it answers", hint="answers of run and verify do")
     task = read(str(answer.options["file"]), answer.options.get("defines", {}))
     if isinstance(task, Optimize):
         return check_optimize(task.problem, answer)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from .ir.answers import Answer
-    from .ir.protocols import Event
+from .cli_verify import supports, verify
+from .terminal import progress, show
 
 OPTION_NAMES = (
     "code",
@@ -55,10 +52,22 @@ class Group(click.Group):
             ctx.exit(1)
 
 
+def print_name(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """``--name``, which VNN-LIB wants of every solver."""
+    if wanted:
+        click.echo("isinglass")
+        ctx.exit()
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="isinglass")
+@click.version_option(package_name="isinglass", message="%(version)s")
+@click.option("--name", is_flag=True, expose_value=False, is_eager=True, callback=print_name, help="Print the name.")
 def cli() -> None:
     """Compile questions about neural networks and discrete problems; get answers that say what they rest on."""
+
+
+cli.add_command(verify)
+cli.add_command(supports)
 
 
 def spec_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -104,36 +113,6 @@ def parse_defines(defines: tuple[str, ...]) -> dict[str, str]:
     if wrong:
         raise UsageError(f"-D {wrong[0]} has no value", hint="write -D name=value")
     return dict(text.split("=", 1) for text in defines)
-
-
-@contextmanager
-def progress(quiet: bool = False) -> Iterator[Callable[[Event], None] | None]:
-    """A progress line on stderr when that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def tell(event: Event) -> None:
-            bar.update(task, description=event.text[:70], completed=event.done, total=event.total)
-
-        yield tell
-
-
-def show(answer: Answer, as_json: bool) -> None:
-    """Print an answer; the exit code says whether it is one."""
-    if as_json:
-        click.echo(answer.to_json())
-    else:
-        from .ir.answer_text import answer_text
-
-        click.echo(answer_text(answer))
-    click.get_current_context().exit(answer.exit_code)
 
 
 @cli.command()

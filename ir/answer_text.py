@@ -15,6 +15,19 @@ RESTS = {
     "solver-word": "on the solver's word only: nothing is proved",
     "none": "",
 }
+VERDICT_RESTS = {
+    "certificate": "proved; `isinglass check` re-derives the certificate that --json prints",
+    "enumeration": "proved by visiting every point",
+    "solver-word": "on the solver's word only: nothing is proved",
+    "none": "by bounds rounded outward; without a certificate",
+}
+ARITHMETIC = {
+    "both": "float32 (onnxruntime) and in real arithmetic",
+    "float32-only": "float32 (onnxruntime), not in real arithmetic",
+    "real-only": "real arithmetic, not in onnxruntime's float32",
+}
+SHOWN = 10
+"""Lines of detail that a verdict shows."""
 
 
 def answer_text(answer: Answer) -> str:
@@ -37,6 +50,25 @@ def answer_text(answer: Answer) -> str:
         lines.append("note     the time limit struck: another run may answer otherwise")
     if answer.timings:
         lines.append("time     " + ", ".join(f"{key} {seconds:.3f} s" for key, seconds in answer.timings.items()))
+    return "\n".join(lines)
+
+
+def verdict_text(answer: Answer) -> str:
+    """A verdict on a network: one line that says what it rests on, then the counterexample or what is left open."""
+    where = ARITHMETIC.get(answer.arithmetic or "", "")
+    words = {
+        "sat": f"a counterexample, evaluated again without tolerance; holds in {where}",
+        "unsat": VERDICT_RESTS.get(answer.basis, ""),
+        "timeout": "the time limit struck first",
+        "unknown": "the search ended without a verdict",
+    }[answer.status]
+    seconds = answer.timings.get("all")
+    lines = [f"{answer.status} ({words})" + ("" if seconds is None else f" in {seconds:.2f} s")]
+    lines += [f"  {name} = {clipped(values)}" for name, values in (answer.witness or {}).items()]
+    if answer.status != "sat" and answer.basis != "certificate":
+        lines += [f"  {line}" for line in answer.detail[:SHOWN]]
+        more = len(answer.detail) - SHOWN
+        lines += [f"  ... and {more} more (--json)"] if more > 0 else []
     return "\n".join(lines)
 
 
