@@ -92,25 +92,6 @@ def entries(operator: Operator) -> FloatArray:
     return np.asarray(operator.to_csr().data)
 
 
-def row_products_are_exact(operator: Operator, factors: FloatArray) -> bool:
-    """Whether multiplying row i by factor i rounds none of its numbers."""
-    if isinstance(operator, Dense):
-        return product_is_exact(operator.matrix, factors[:, None])
-    if isinstance(operator, (Identity, Gather)):
-        return product_is_exact(entries(operator), factors)
-    csr = operator.to_csr()
-    return product_is_exact(csr.data, np.repeat(factors, np.diff(csr.indptr)))
-
-
-def scaled_rows(operator: Operator, factors: FloatArray) -> Operator:
-    """diag(factors) operator, of the simplest kind."""
-    if isinstance(operator, Identity):
-        if factors.size and (factors == factors[0]).all():
-            return operator.scaled(float(factors[0]))
-        return Gather(np.arange(operator.size), operator.factor * factors, operator.size)
-    return operator.scaled(factors)
-
-
 def operators_add_exactly(left: Operator, right: Operator) -> bool:
     """Whether no entry of left + right rounds."""
     if isinstance(left, Identity) and isinstance(right, Identity):

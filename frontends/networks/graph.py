@@ -20,14 +20,9 @@ from ...ir.operator import Operator
 from ...ir.operators.gather import Gather
 from ...ir.operators.identity import Identity
 from ...ir.types import AnyArray, FloatArray, IntArray
-from .exact_floats import (
-    operators_add_exactly,
-    product_is_exact,
-    row_products_are_exact,
-    scaled_rows,
-    sum_is_exact,
-)
+from .exact_floats import operators_add_exactly, product_is_exact, sum_is_exact
 from .network import INPUT, OUTPUT, Layer, Rule
+from .row_factors import row_products_are_exact, scaled_rows
 from .tensor import Foreign, Tensor, Value, image, matrix_operator, whole
 
 __all__ = ["Foreign", "Graph", "Tensor", "Value", "matrix_operator", "whole"]
@@ -36,13 +31,15 @@ __all__ = ["Foreign", "Graph", "Tensor", "Value", "matrix_operator", "whole"]
 class Graph:
     """The layers made so far and the node being read. Operators call :meth:`plus`, :meth:`function`, :meth:`fail`...
 
-    ``opset``: version of the standard operators. ``notes``: what had to be rounded.
+    ``opset``: version of the standard operators; ``wanted``: how many outputs the node has. ``notes``: what had to be
+    rounded.
     """
 
     def __init__(self, path: str, opset: int = 17) -> None:
         self.path = path
         self.opset = opset
         self.node = ""
+        self.wanted = 1
         self.layers: list[Layer] = []
         self.notes: list[Note] = []
         self._counts = {"z": 0, "h": 0}

@@ -42,6 +42,7 @@ def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Seq
         raise builder.fail(f"operator {full} is not supported", hint)
     if not 1 <= len(node.output) <= getattr(rule, "outputs", 1) or not node.output[0]:
         raise builder.fail(f"has {len(node.output)} outputs", "only networks in inference form are supported")
+    builder.wanted = len(node.output)
     args = arguments(node, rule, values, builder)
     options = attributes(node, builder)
     if issubclass(rule, Function):

@@ -33,6 +33,8 @@ def read_network(path: str | Path) -> Network:
     uses = Counter(name for node in graph.node if node.op_type != "Shape" for name in node.input)
     for place, node in enumerate(graph.node):
         for output, value in zip(node.output, run(node, place, values, builder), strict=False):
+            if not output:
+                continue
             if output in values:
                 raise builder.fail(f"computes {output!r} a second time", "every tensor needs a name of its own")
             # a matrix that several nodes read stands once, in a layer of its own

@@ -13,6 +13,7 @@ from ..networks.graph import Graph, Value
 @dataclass(frozen=True)
 class Identity:
     inputs = (1, 1)
+    foreign = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         return args[0]
