@@ -16,7 +16,6 @@ import numpy as np
 
 from ...ir.blocks import Fn
 from ...ir.lines import Lines
-from ...ir.operators.identity import Identity
 from ...ir.order import Solved
 from ...ir.types import BoolArray, FloatArray, IntArray
 from ..networks.view import BatchBox, NetView
@@ -74,15 +73,15 @@ def chunk_bounds(
     """The bounds of one chunk of boxes."""
     batch = len(next(iter(box.values()))[0])
     relaxation = Relaxation(view, {name: met(sides, known.get(name)) for name, sides in box.items()})
-    exact = set(view.free)  # blocks whose intervals are as good as it gets
+    exact = exact_blocks(view)
     for step in view.steps:
         if isinstance(step, Fn):
-            refine_arguments(relaxation, step, exact)
+            for name, mask in wanted_elements(step, relaxation.box, exact).items():
+                for index in chunks_of(choose(mask), relaxation):
+                    refine(relaxation, name, index, mask)
             name, bounds = step.output, function_interval(step, relaxation.box)
         else:
             name, bounds = step.name, solved_interval(step, relaxation.box)
-            if all(source in view.free for source in step.affine.parts):
-                exact.add(name)
         stated = view.problem.vars[name]
         bounds = met(met(bounds, (stated.lower[None], stated.upper[None])), known.get(name))
         if len(bounds[0]) != batch:  # a layer that reads nothing
@@ -95,24 +94,24 @@ def chunk_bounds(
     return relaxation.box
 
 
-def refine_arguments(relaxation: Relaxation, fn: Fn, exact: set[str]) -> None:
-    """Backward bounds of the undecided arguments of a function, put into the relaxation's box."""
-    wanted: dict[str, BoolArray] = {}
-    open_: BoolArray | None = None
-    for arg in fn.args:
-        if arg.variable in exact:
-            continue
-        if open_ is None:
-            open_ = undecided(fn, lines_of(fn, relaxation.box, None), relaxation.box)
-        shape = relaxation.box[arg.variable][0].shape
-        mask = wanted.setdefault(arg.variable, np.zeros(shape, dtype=np.bool_))
+def exact_blocks(view: NetView) -> set[str]:
+    """Blocks whose intervals can't be improved by a backward pass."""
+    layers = [step for step in view.steps if isinstance(step, Solved)]
+    return {*view.free, *(step.name for step in layers if step.affine.parts.keys() <= set(view.free))}
+
+
+def wanted_elements(fn: Fn, box: Mapping[str, Bounds], exact: set[str]) -> dict[str, BoolArray]:
+    """The undecided arguments of a function, block -> mask [B, n]; blocks in ``exact`` are left out."""
+    found: dict[str, BoolArray] = {}
+    args = [arg for arg in fn.args if arg.variable not in exact]
+    open_ = undecided(fn, lines_of(fn, box, None), box) if args else None
+    for arg in args:
+        mask = found.setdefault(arg.variable, np.zeros(box[arg.variable][0].shape, dtype=np.bool_))
         if arg.index is None:
             mask |= open_
         else:
             np.logical_or.at(mask, (slice(None), arg.index), open_)
-    for name, mask in wanted.items():
-        for index in chunks_of(choose(mask), relaxation):
-            refine(relaxation, name, index, mask)
+    return {name: mask for name, mask in found.items() if mask.any()}
 
 
 def undecided(fn: Fn, lines: Lines, box: Mapping[str, Bounds]) -> BoolArray:
@@ -162,24 +161,29 @@ def refine(relaxation: Relaxation, name: str, index: IntArray, mask: BoolArray) 
 
 
 def both_signs(relaxation: Relaxation, name: str, index: IntArray) -> Rows:
-    """The rows ``element`` and ``-element`` for elements of a block, one layer further back where that is exact."""
-    step = layer_of(relaxation.view, name)
-    if step is None:
-        unit = np.eye(relaxation.box[name][0].shape[1])[index]
-        coef, constant = {name: unit}, np.zeros(index.shape)
-    else:
-        used, back = (index, None) if index.ndim == 1 else np.unique(index, return_inverse=True)
-        coef, constant = {}, step.affine.offset[index]
-        for source, operator in step.affine.parts.items():
-            whole = isinstance(operator, Identity) and len(used) == operator.size
-            dense = operator.to_dense() if whole else operator.rows(used).to_dense()
-            coef[source] = dense if back is None else dense[back.reshape(index.shape)]
-    axis = index.ndim - 1
-    signed = {key: np.concatenate([part, -part], axis=axis) for key, part in coef.items()}
+    """The rows ``element`` and ``-element`` for elements of a block."""
+    size = relaxation.box[name][0].shape[1]
+    coef, constant = rows_of(layer_of(relaxation.view, name), name, size, index)
+    signed = {key: np.concatenate([part, -part], axis=-2) for key, part in coef.items()}
     constant = np.concatenate([constant, -constant], axis=-1)
     if index.ndim == 1:
         return Rows.start(relaxation, {key: part[None] for key, part in signed.items()}, constant[None])
     return Rows.start(relaxation, signed, constant)
+
+
+def rows_of(layer: Solved | None, name: str, size: int, index: IntArray) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Elements of a block as exact rows, of the layer's sources where it is given, else of the block itself.
+
+    ``index`` [r] or [B, r] gives coefficients [r, n] or [B, r, n] by block, and constants.
+    """
+    if layer is None:
+        return {name: np.eye(size)[index]}, np.zeros(index.shape)
+    used, back = (index, None) if index.ndim == 1 else np.unique(index, return_inverse=True)
+    coef = {}
+    for source, operator in layer.affine.parts.items():
+        dense = operator.rows(used).to_dense()
+        coef[source] = dense if back is None else dense[back.reshape(index.shape)]
+    return coef, layer.affine.offset[index]
 
 
 def layer_of(view: NetView, name: str) -> Solved | None:

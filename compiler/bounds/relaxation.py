@@ -3,13 +3,14 @@
 needs: bounds of all blocks that are read
 guarantee: what compiler/bounds/backward.py makes of a row bounds it at every point of a box, in real arithmetic
 
-A backward pass holds rows ``sum_blocks coef . block + constant``, each an upper bound of what was asked, off by at most
-``error`` at any values that the network takes on the box. ``slack`` [B, n] of a block says how much error the next steps
-may add for each unit of a coefficient on it, so one dot product per affine layer accounts for all rounding:
+A backward pass holds rows ``sum_blocks coef . block + constant``, each an upper bound of what was asked, off by at
+most ``error`` at any values that the network takes on the box. ``slack`` [B, n] of a block says how much error the next
+steps may add for each unit of a coefficient on it, so one dot product per affine layer accounts for all rounding:
 
-- an affine layer z = (A h + b) / d: the new coefficients c A and the constant c . b are off by gamma |c| (|A| |h| + |b|);
-- a function between lines: off by a few units of |c| (slopes |a| + offsets), and by what the slack of its arguments says,
-  since |new coefficient| <= |c| max |slope|;
+- an affine layer z = (A h + b) / d: the new coefficients c A and the constant c . b are off by
+  gamma |c| (|A| |h| + |b|);
+- a function between lines: off by a few units of |c| (slopes |a| + offsets), and by what the slack of its arguments
+  says, since |new coefficient| <= |c| max |slope|;
 - a free block: the sum over its box is off by gamma |c| |x|.
 
 g(k) = 2 k u stands for gamma_k = k u / (1 - k u), which leaves room for the rounding of the magnitudes themselves

@@ -15,7 +15,7 @@ from ...ir.affine import Affine
 from ...ir.types import FloatArray
 from ..networks.view import NetView
 from .backward import Pull, Rows, carry_back, corner, maximum
-from .crown import NUMBERS, empty, of, part, tilt_part
+from .crown import NUMBERS, empty, part, tilt_part
 from .interval import TINY, UNIT, Bounds
 from .relaxation import Relaxation, g
 
@@ -69,7 +69,9 @@ def row_bounds(
     dense = {name: operator.to_dense()[None] for name, operator in forms.parts.items()}
     pieces = [slice(start, start + size) for start in range(0, batch, size)]
     found = [
-        chunk_rows(view, dense, forms.offset[None], reading, part(box, piece), tilt_part(tilts or {}, piece), pulls, keep)
+        chunk_rows(
+            view, dense, forms.offset[None], reading, part(box, piece), tilt_part(tilts or {}, piece), pulls, keep
+        )
         for piece in pieces
     ]
     if len(found) == 1:

@@ -1,7 +1,7 @@
 """Splits of blocks, batched, and multiples of them: what Beta-CROWN adds to a row.
 
-A split says ``x <= value`` or ``x >= value`` of one element of a block. On the right side ``value - x`` or ``x - value``
-is not negative, so a multiple m >= 0 of it may be added to an upper bound of any row (Wang et al., Beta-CROWN, NeurIPS
+A split says ``x <= value`` or ``x >= value`` of one element of a block. On its side ``value - x`` or ``x - value`` is
+not negative, so a multiple m >= 0 of it may be added to an upper bound of any row (Wang et al., Beta-CROWN, NeurIPS
 2021). The sums of multiples are off by rounding, which :class:`~isinglass.compiler.bounds.backward.Pull` accounts for.
 """
 
