@@ -261,7 +261,7 @@ class Graph:
     def sum(self, left: AnyArray, right: AnyArray) -> AnyArray:
         """left + right of constants, refused where that rounds."""
         if left.dtype.kind == "i" and right.dtype.kind == "i":
-            return np.asarray(left + right)
+            return np.add(left, right)
         one, two = np.broadcast_arrays(np.asarray(left, np.float64), np.asarray(right, np.float64))
         if not sum_is_exact(one, two):
             raise self.fail("a sum of constants is no float64", "fold the constants when exporting the network")

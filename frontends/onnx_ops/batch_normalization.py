@@ -18,7 +18,7 @@ import numpy as np
 
 from ...ir.affine import Affine
 from ...ir.operator import Operator
-from ...ir.types import FloatArray
+from ...ir.types import FloatArray, IntArray
 from ..networks.axes import ODD
 from ..networks.exact_floats import two_product, two_sum
 from ..networks.graph import Graph, Tensor, Value
@@ -66,7 +66,7 @@ def factor_of(scale: FloatArray, variance: FloatArray, epsilon: float) -> Pair:
     return two_sum(quotient, quotient_rest)
 
 
-def folded(graph: Graph, data: Tensor, factor: Pair, shift: FloatArray, mean: FloatArray, each: FloatArray) -> Tensor:
+def folded(graph: Graph, data: Tensor, factor: Pair, shift: FloatArray, mean: FloatArray, each: IntArray) -> Tensor:
     """factor * (data - mean) + shift; ``each``: the channel of every element."""
     data = graph.known(data)
     if data.divisor is not None:

@@ -39,5 +39,5 @@ class Cast:
 
     @property
     def name(self) -> str:
-        known = {number: name for name, number in TensorProto.DataType.items()}
+        known = {int(number): str(name) for name, number in TensorProto.DataType.items()}
         return known.get(self.to, f"element type {self.to}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir.types import AnyArray
+from ...ir.types import FloatArray
 from ..networks.exact_floats import product_is_exact
 from ..networks.graph import Graph, Tensor, Value
 
@@ -30,13 +30,14 @@ class Div:
             return graph.divided(left, right)
         graph.common_shape(left.shape, right.shape)
         if left.dtype.kind == "i" and right.dtype.kind == "i":
-            return np.asarray(np.sign(left) * np.sign(right) * (abs(left) // abs(right)))
-        return quotient(graph, left, right)
+            whole, rest = np.divmod(left, right)
+            return np.asarray(whole + ((rest != 0) & (whole < 0)))
+        return quotient(graph, np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64))
 
 
-def quotient(graph: Graph, left: AnyArray, right: AnyArray) -> AnyArray:
+def quotient(graph: Graph, left: FloatArray, right: FloatArray) -> FloatArray:
     """left / right, refused where it is no float64."""
-    found = np.asarray(left, dtype=np.float64) / right
+    found = left / right
     if not product_is_exact(found, right) or not np.array_equal(found * right, np.broadcast_to(left, found.shape)):
         raise graph.fail("a quotient of constants is no float64", "fold the constants when exporting the network")
     return np.asarray(found)

@@ -25,7 +25,8 @@ class Gather:
             raise graph.fail("indices are no constant integers", "only constant indices are supported")
         axis = axis_of(graph, self.axis, len(data.shape))
         size = data.shape[axis]
-        if ((index < -size) | (index >= size)).any():
+        places = index.astype(np.int64)
+        if ((places < -size) | (places >= size)).any():
             raise graph.fail(f"an index is not in {-size}..{size - 1}", ODD)
-        places = index % size
+        places %= max(size, 1)
         return graph.rearrange(data, lambda array: np.take(array, places, axis=axis))

@@ -91,7 +91,7 @@ def batched(graph: Graph, tensor: Tensor, constant: FloatArray, tensor_left: boo
 def product_of_constants(graph: Graph, left: AnyArray, right: AnyArray) -> AnyArray:
     """left @ right, refused where it may round."""
     if left.dtype.kind == "i" and right.dtype.kind == "i":
-        return np.asarray(left @ right)
+        return np.asarray(left.astype(np.int64) @ right.astype(np.int64))
     one, two = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if one.any() and two.any():
         unit = last_place(one) + last_place(two)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.types import AnyArray
 from ..networks.axes import ODD, axis_of, integers
 from ..networks.graph import Graph, Value
 
@@ -40,7 +41,16 @@ class Split:
         if min(lengths) < 0 or sum(lengths) != size or len(lengths) != graph.wanted:
             raise graph.fail(f"{size} elements in {graph.wanted} parts of lengths {lengths}", ODD)
         ends = np.cumsum([0, *lengths])
-        return tuple(
-            graph.rearrange(args[0], lambda array, a=a, b=b: np.take(array, np.arange(a, b), axis))
-            for a, b in pairwise(ends)
-        )
+        return tuple(graph.rearrange(args[0], Range(int(a), int(b), axis)) for a, b in pairwise(ends))
+
+
+@dataclass(frozen=True)
+class Range:
+    """Entries ``start`` to ``end`` - 1 along an axis."""
+
+    start: int
+    end: int
+    axis: int
+
+    def __call__(self, array: AnyArray) -> AnyArray:
+        return np.take(array, np.arange(self.start, self.end), self.axis)
