@@ -20,7 +20,7 @@ RULES = {
     "backends": ("solvers", "targets"),
     "frontends": ("onnx_ops", "readers"),
 }
-PARTS = {"compiler": ("networks", "penalties", "rows"), "frontends": ("glass", "models", "networks")}
+PARTS = {"compiler": ("networks", "penalties", "rows"), "frontends": ("glass", "models", "networks", "vnnlib")}
 """Folders that hold parts of a layer, and no rules found by their name."""
 MAX_LINES = 400
 

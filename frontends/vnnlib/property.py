@@ -1,0 +1,93 @@
+"""The question whether a network has an input in the unsafe set of a VNN-LIB file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ...ir.affine import Affine
+from ...ir.blocks import Var
+from ...ir.errors import Diagnostic, InputError, Refused, Span
+from ...ir.operators.csr import Csr
+from ...ir.problem import Problem
+from ...ir.tasks import Prove
+from ...ir.unsafe import UnsafeSet
+from ..networks.network import Network, network_blocks, output_name
+from .declarations import Tensor
+from .query import Query
+
+
+def prove_vnnlib(
+    network: Network,
+    query: Query,
+    *,
+    reals: bool = False,
+    x_name: str = "x",
+    prefix: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> Prove:
+    """The question as a task: ``sat`` means that an input in the unsafe set exists.
+
+    Version 2.0 declares element types. ``Real`` asks about real arithmetic on the stored weights, which is what an
+    ``unsat`` here is about. ``float32`` asks about float32 arithmetic: such a query is refused unless ``reals`` says
+    that an answer about real arithmetic will do, as the standard demands. Other types fit no network that is read.
+
+    Raises :class:`InputError` where sizes or shapes do not fit the network, :class:`Refused` for element types.
+    """
+    faults = [
+        *fit(query.path, "input", query.inputs, network.input_shape, network.path),
+        *fit(query.path, "output", query.outputs, network.output_shape, network.path),
+    ]
+    if faults:
+        raise InputError(faults)
+    check_elements(query, network, reals)
+    unsafe = unsafe_set(query, x_name, output_name(prefix))
+    claim = f"no input satisfies {Path(query.path).name}"
+    x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
+    blocks = (x, *network_blocks(network, prefix, x_name))
+    return Prove(Problem(claim, blocks), unsafe, claim, x_name, output_name(prefix), network.path, dict(options or {}))
+
+
+def unsafe_set(query: Query, inputs: str, outputs: str) -> UnsafeSet:
+    """The query's cases over blocks of those names."""
+    n = query.inputs.size
+    rows = query.matrix.shape[0]
+    padded = sparse.vstack([query.matrix, sparse.csr_array((1, query.matrix.shape[1]))], format="csr")
+    matrix = sparse.csr_array(padded[np.where(query.row < 0, rows, query.row)])
+    parts = {outputs: Csr.of(matrix[:, n:])}
+    if (mixed := Csr.of(matrix[:, :n])).nnz:
+        parts[inputs] = mixed
+    return UnsafeSet(
+        Affine(query.constant, parts), query.strict, query.start, query.region, query.lower, query.upper,
+        query.inner_lower, query.inner_upper, "decimal", query.texts,
+    )  # fmt: skip
+
+
+def fit(path: str, role: str, tensor: Tensor, shape: tuple[int, ...], network: str) -> list[Diagnostic]:
+    """What does not fit: the number of elements, or, in 2.0, the shape up to dimensions of 1."""
+    size = int(np.prod(shape, dtype=np.int64))
+    if tensor.scalars and tensor.size != size:
+        message = f"{tensor.size} {role}s are declared, {network} has {size}"
+    elif not tensor.scalars and [k for k in tensor.shape if k != 1] != [k for k in shape if k != 1]:
+        message = f"{role} {tensor.name} has shape {list(tensor.shape)}, that of {network} has {list(shape)}"
+    else:
+        return []
+    return [Diagnostic("vnnlib", message, Span(path), "check that the property belongs to this network")]
+
+
+def check_elements(query: Query, network: Network, reals: bool) -> None:
+    """Raise :class:`Refused` for declared element types that the answer would not be about."""
+    for tensor in (query.inputs, query.outputs):
+        if tensor.element == "Real" or (tensor.element == "float32" and reals):
+            continue
+        if tensor.element == "float32":
+            message = f"{tensor.name} is declared float32, and unsat is about real arithmetic here"
+            hint = "declare it Real, or state that real arithmetic will do (--reals)"
+        else:
+            message = f"{tensor.name} is declared {tensor.element}, {network.path} computes in float32"
+            hint = "declare it Real"
+        raise Refused(Diagnostic("vnnlib-element", message, Span(query.path), hint))
