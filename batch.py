@@ -141,17 +141,21 @@ class Digests:
 # -- processes -------------------------------------------------------------------------------------------------------
 
 
+def worker_command(memory: float | None) -> list[str]:
+    """What starts a worker."""
+    return [sys.executable, "-P", "-m", f"{__package__}.batch_worker", str(memory or 0)]
+
+
 class Worker:
     """One process of ``batch_worker``, which answers one order after the other."""
 
     def __init__(self, memory: float | None) -> None:
         self._late = False
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        command = [sys.executable, "-P", "-m", f"{__package__}.batch_worker", str(memory or 0)]
         environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
         # a session of its own, so that Ctrl-C reaches only the parent, which ends its workers
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, env=environment,
+            worker_command(memory), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, env=environment,
             start_new_session=True,
         )  # fmt: skip
 
