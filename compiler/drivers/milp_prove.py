@@ -240,7 +240,7 @@ def verdict(task: Prove, limits: Limits, known: Progress) -> Answer:
     """The answer from what is known."""
     base = Answer(
         "unknown", claim=task.claim, detail=tuple(known.detail), timings=known.timings, claimed_bound=known.claimed,
-        seed=limits.seed,
+        seed=limits.seed, ledger=task.problem.ledger,
     )  # fmt: skip
     if known.witness is not None:
         one = known.witness

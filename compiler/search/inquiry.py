@@ -118,7 +118,7 @@ class Inquiry:
         """The answer from what is known."""
         found = Answer(
             "unknown", claim=self.task.claim, detail=(*self.details(), *self.notes), timings=self.timings,
-            claimed_bound=self.claimed, seed=self.limits.seed,
+            claimed_bound=self.claimed, seed=self.limits.seed, ledger=self.task.problem.ledger,
         )  # fmt: skip
         if self.witness is not None:
             one, task = self.witness, self.task

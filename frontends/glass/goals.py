@@ -53,7 +53,7 @@ def problem(lowering: Lowering, last: tuple[Block, ...], scale: float) -> Proble
     """All blocks of a spec."""
     blocks = (*lowering.work.layout.vars, *lowering.networks.blocks, *lowering.rows.blocks, *last)
     name = Path(lowering.spec.source.file).stem or "spec"
-    found = Problem(name, blocks, Objective(scale), tuple(lowering.notes))
+    found = Problem(name, blocks, Objective(scale), (*lowering.notes, *lowering.networks.notes))
     verify(found)
     return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...ir.blocks import Block, Var
 from ...ir.errors import InputError, Refused, nearest
+from ...ir.ledger import Note
 from ..networks.network import Network, network_blocks, output_name
 from . import ast as ast
 from .forms import Form
@@ -38,6 +39,7 @@ class Networks:
         self.known: dict[str, Network] = {}
         self.applied: list[Applied] = []
         self.blocks: list[Block] = []
+        self.notes: list[Note] = []
         self.values: dict[int, Value] = {}
 
     def read(self, statement: ast.Network) -> None:
@@ -81,6 +83,7 @@ class Networks:
             message = f"{var.name!r} {shown(var.shape)} has {var.size} elements, the network reads {network.input_size}"
             raise InputError(message, code="shape", hint=f"declare {var.name} : real[{network.input_size}]")
         prefix = f"{node.function}{len(self.applied) + 1 if self.applied else ''}."
+        self.notes += [replace(note, block=f"{prefix}{note.block}") for note in network.notes]
         form: Form | None = None
         for block in network_blocks(network, prefix, var.name):
             if isinstance(block, Var):

@@ -108,5 +108,5 @@ def question(
     if faults:
         raise InputError(f"a property of {network.path}: {faults[0]}", code="property", hint="check the network")
     x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
-    problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)))
+    problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)), ledger=network.notes)
     return Prove(problem, unsafe, claim, x_name, outputs, network.path, dict(options or {}))
