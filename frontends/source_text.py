@@ -7,11 +7,14 @@ import zlib
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import NoReturn
 
 from ..ir.errors import Diagnostic, InputError, Refused, Span
 
+LARGEST = 2**30
+"""Most bytes of a text, unpacked."""
 SHOWN_MISTAKES = 20
 """Mistakes told in full; the rest are counted."""
 SHOWN_WIDTH = 160
@@ -89,9 +92,12 @@ def read_source(path: str | Path, code: str) -> SourceText:
         raise InputError(f"{name}: cannot be read: {error.strerror}", code=code, hint="check the path") from error
     if content[:2] == b"\x1f\x8b":
         try:
-            content = gzip.decompress(content)
+            with gzip.GzipFile(fileobj=BytesIO(content)) as packed:
+                content = packed.read(LARGEST + 1)
         except (EOFError, OSError, zlib.error) as error:
             bad_file(name, code, f"the compressed file is damaged ({error})", "was it cut off? get it again")
+    if len(content) > LARGEST:
+        bad_file(name, code, f"holds more than {LARGEST:,} bytes", "split it")
     if b"\0" in content:
         bad_file(name, code, "holds no text", "check that it is the file you mean")
     try:

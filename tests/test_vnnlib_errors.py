@@ -174,6 +174,14 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_vnnlib(tmp_path / "none.vnnlib")
 
 
+def test_texts_have_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isinglass.frontends.source_text.LARGEST", 10_000)
+    path = tmp_path / "p.vnnlib.gz"
+    path.write_bytes(gzip.compress(b" " * 10_000_000))
+    with pytest.raises(InputError, match="holds more than 10,000 bytes"):
+        read_vnnlib(path)
+
+
 def test_the_task() -> None:
     query = parsed(HEAD + BOX + "(assert (or (>= Y_0 X_0) (and (<= X_0 0.5) (< Y_0 0.25))))")
     task = prove_vnnlib(network(), query)
@@ -214,5 +222,10 @@ def test_element_types() -> None:
 
 
 def test_a_property_alone_is_no_task(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"isinglass verify NET.onnx .*p\.vnnlib\.gz"):
-        read(tmp_path / "p.vnnlib.gz")
+    path = tmp_path / "p.vnnlib"
+    path.write_text(HEAD + BOX, encoding="utf-8")
+    with pytest.raises(InputError, match=r"isinglass verify NET.onnx .*p\.vnnlib"):
+        read(path)
+    path.write_text(HEAD, encoding="utf-8")
+    with pytest.raises(InputError, match="inputs without a lower"):
+        read(path)

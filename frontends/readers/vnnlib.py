@@ -10,10 +10,13 @@ from ...ir.tasks import Task
 
 
 class Vnnlib:
-    """Raises; :func:`isinglass.frontends.vnnlib.reader.read_vnnlib` reads the property."""
+    """Raises, with the mistakes of the file where it has some."""
 
     takes_defines = False
 
     def read(self, path: Path, defines: Mapping[str, str]) -> Task:
+        from ..vnnlib.reader import read_vnnlib
+
+        read_vnnlib(path)
         message = f"{path}: a property is about a network, which is a file of its own"
         raise InputError(message, code="vnnlib", hint=f"isinglass verify NET.onnx {path}")
