@@ -15,12 +15,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("ir", "frontends", "compiler", "backends")
 RULES = {
-    "ir": ("certificates", "functions", "lift", "operators", "terms"),
+    "ir": ("certificates", "functions", "lift", "operators", "proof_lines", "terms"),
     "compiler": ("bounds", "drivers", "encodings", "passes", "piecewise", "weights"),
     "backends": ("solvers", "targets"),
     "frontends": ("onnx_ops", "readers"),
 }
-PARTS = {"compiler": ("networks", "penalties", "rows"), "frontends": ("glass", "models", "networks", "vnnlib")}
+PARTS = {
+    "ir": ("linear_proof",),
+    "compiler": ("networks", "penalties", "rows", "search"),
+    "frontends": ("glass", "models", "networks", "vnnlib"),
+}
 """Folders that hold parts of a layer, and no rules found by their name."""
 MAX_LINES = 400
 

@@ -1,0 +1,136 @@
+"""The rows of the cases of some trees that are shaped alike, bounded over batches of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..types import AnyArray, BoolArray, FloatArray, IntArray
+from ..unsafe import UnsafeSet
+from .backward import Pass, State, dot
+from .network import Matrix, Network
+from .numbers import TINY, UNIT, gamma, reach
+
+WIDE = 1 << 24
+"""Largest table of rows in which equal directions are looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Multipliers:
+    """Terms that are >= 0 on a node: ``rows`` block -> [B, n], ``sizes`` the same with magnitudes, ``constant`` [B]."""
+
+    rows: dict[str, FloatArray]
+    sizes: dict[str, FloatArray]
+    constant: FloatArray
+
+
+class Rows:
+    """All rows of an unsafe set, prepared."""
+
+    def __init__(self, network: Network, unsafe: UnsafeSet) -> None:
+        self.network, self.unsafe = network, unsafe
+        self.matrices = {name: Matrix.of(operator) for name, operator in unsafe.forms.parts.items()}
+        self.exact = unsafe.reading == "dyadic"
+
+    @cached_property
+    def direction(self) -> IntArray:
+        """For each row [M] the first row with the same coefficients."""
+        size = self.unsafe.forms.size
+        width = sum(matrix.entries.shape[1] for matrix in self.matrices.values())
+        if size < 2 or size * max(1, width) > WIDE or not width:
+            return np.arange(size)
+        table = np.hstack([matrix.pick(np.arange(size)[None])[0] for matrix in self.matrices.values()])
+        _, first, which = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        return np.asarray(first[which.ravel()])
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Trees [T] with cases [T, K] whose numbers of rows ``sizes`` [K] are the same."""
+
+    rows: Rows
+    trees: IntArray
+    cases: IntArray
+    sizes: IntArray
+
+    @cached_property
+    def table(self) -> IntArray:
+        """The rows [T, m] of each tree, case by case."""
+        unsafe = self.rows.unsafe
+        return unsafe.rows_of(self.cases.ravel()).reshape(len(self.trees), -1)
+
+    @property
+    def starts(self) -> IntArray:
+        """Where each case begins among the rows of its tree."""
+        return np.asarray(np.cumsum(self.sizes) - self.sizes)
+
+    def start(self, state: State, place: IntArray, extra: Multipliers | None) -> tuple[Pass, IntArray, IntArray]:
+        """A pass with the directions of the rows of trees ``place`` [B] of the group, and their multipliers.
+
+        Returns the directions too, [B or 1, D], and for each row [m] which of them it has.
+        """
+        network = self.rows.network
+        if len(self.trees) == 1:
+            used, which = np.unique(self.rows.direction[self.table[0]], return_inverse=True)
+            rows, which = used[None], which.ravel()
+        else:
+            rows, which = self.table[place], np.arange(self.table.shape[1])
+        run = Pass(network, state, len(network.steps) - 1)
+        for name, matrix in self.rows.matrices.items():
+            found = matrix.pick(rows)
+            if not self.rows.exact:
+                run.plus(dot(np.abs(found), 2 * UNIT * reach(state.bounds[name])))
+            run.add(name, found)
+        join(run, extra)
+        return run, rows, which
+
+    def most(
+        self, state: State, place: IntArray, extra: Multipliers | None = None
+    ) -> tuple[FloatArray, Pass, IntArray]:
+        """Upper bounds of the rows on nodes of trees ``place`` [B], [B, m]; the pass, and which row of it each is."""
+        run, rows, which = self.start(state, place, extra)
+        with np.errstate(over="ignore", invalid="ignore"):
+            base = np.broadcast_to(run.most(), (len(place), rows.shape[1]))[:, which]
+            offset = self.rows.unsafe.forms.offset[self.table[place]]
+            total = base + offset
+            total = total + (8 * UNIT * (np.abs(base) + np.abs(offset)) + 2 * TINY)
+        return np.where(np.isfinite(total), total, np.inf), run, which
+
+    def refuted(self, most: FloatArray, place: IntArray) -> BoolArray:
+        """Which cases [B, K] have a row that leaves no point, given upper bounds [B, m] of the rows."""
+        out = (most < 0) | ((most == 0) & self.rows.unsafe.strict[self.table[place]])
+        return np.asarray(np.logical_or.reduceat(out, self.starts, axis=1))
+
+    def refuted_together(
+        self, state: State, place: IntArray, weights: AnyArray, extra: Multipliers | None
+    ) -> BoolArray:
+        """The same with the rows of each case added up with ``weights`` [B, m]."""
+        table, unsafe = self.table[place], self.rows.unsafe
+        share = np.asarray(weights, np.float64)
+        price = gamma(int(self.sizes.max()) + 16)
+        run = Pass(self.rows.network, state, len(self.rows.network.steps) - 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for name, matrix in self.rows.matrices.items():
+                rows = matrix.pick(table) * share[..., None]
+                sizes = np.add.reduceat(np.abs(rows), self.starts, axis=1)
+                run.plus(dot(sizes, 2 * price * reach(state.bounds[name])))
+                run.add(name, np.add.reduceat(rows, self.starts, axis=1))
+            offset = unsafe.forms.offset[table] * share
+            run.plus(np.add.reduceat(offset, self.starts, axis=1))
+            run.plus(2 * price * np.add.reduceat(np.abs(offset), self.starts, axis=1) + 64 * TINY * table.shape[1])
+            join(run, extra)
+            most = run.most()
+        strict = np.logical_or.reduceat((share > 0) & unsafe.strict[table], self.starts, axis=1)
+        return np.asarray((most < 0) | ((most == 0) & strict))
+
+
+def join(run: Pass, extra: Multipliers | None) -> None:
+    """Add the multipliers' terms to every row of a pass."""
+    if extra is None:
+        return
+    for name, rows in extra.rows.items():
+        run.plus(dot(extra.sizes[name][:, None], gamma(4096) * reach(run.state.bounds[name])))
+        run.add(name, rows[:, None])
+    run.plus(extra.constant[:, None])

@@ -1,0 +1,145 @@
+"""Trees from their roots down, depth first in batches: children inherit the bounds of their parents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..types import BoolArray, FloatArray, IntArray
+from .backward import Pass, State
+from .bounds import fresh
+from .claim import Group
+from .numbers import Bounds
+
+if TYPE_CHECKING:
+    from .checker import Check
+
+
+@dataclass(frozen=True, eq=False)
+class Open:
+    """Nodes [B] with bounds known for them, and the cases [B, K] that are not refuted above."""
+
+    nodes: IntArray
+    known: dict[str, Bounds]
+    alive: BoolArray
+
+    def part(self, index: IntArray | BoolArray | slice) -> Open:
+        known = {name: (low[index], high[index]) for name, (low, high) in self.known.items()}
+        return Open(self.nodes[index], known, self.alive[index])
+
+
+def joined(parts: list[Open]) -> Open:
+    """One after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    known = {
+        name: (np.concatenate([p.known[name][0] for p in parts]), np.concatenate([p.known[name][1] for p in parts]))
+        for name in parts[0].known
+    }
+    return Open(np.concatenate([p.nodes for p in parts]), known, np.concatenate([p.alive for p in parts]))
+
+
+@dataclass(eq=False)
+class Walk:
+    """Over the ``wanted`` nodes [N] of a group's trees; sets ``good`` [T, K] to false for cases that stay open."""
+
+    check: Check
+    group: Group
+    wanted: BoolArray
+    good: BoolArray
+    stack: list[Open] = field(default_factory=list)
+
+    def run(self, roots: State) -> None:
+        """``roots``: bounds at the roots of the group's trees."""
+        nodes = self.check.trees.roots[self.group.trees]
+        keep = self.wanted[nodes]
+        self.stack.append(Open(nodes, dict(roots.bounds), np.ones(self.good.shape, np.bool_)).part(keep))
+        while self.stack:
+            self.step(self.pop())
+
+    def pop(self) -> Open:
+        """A batch from the top of the stack."""
+        parts, count = [], 0
+        while self.stack and count < self.check.batch:
+            parts.append(self.stack.pop())
+            count += len(parts[-1].nodes)
+        batch = joined(parts[::-1])
+        if count > self.check.batch:
+            self.stack.append(batch.part(slice(0, count - self.check.batch)))
+            batch = batch.part(slice(count - self.check.batch, None))
+        return batch
+
+    def step(self, batch: Open) -> None:
+        """Bound a batch of nodes, and push the children of those that stay open."""
+        check, trees = self.check, self.check.trees
+        place = check.place(self.group, batch.nodes)
+        batch = batch.part((batch.alive & self.good[place]).any(axis=1))
+        if not len(batch.nodes):
+            return
+        place = check.place(self.group, batch.nodes)
+        state = fresh(check.network, batch.known)
+        alive = batch.alive & ~state.empty[:, None]
+        inner = trees.child[batch.nodes] >= 0
+        self.leaves(batch, state, alive, np.flatnonzero(~inner))
+        some = np.flatnonzero(inner)
+        if not len(some):
+            return
+        box = state.bounds[check.network.inputs]
+        if check.forest.contract or alive.shape[1] > 1:
+            part = state.pick(some)
+            most, run, which = self.group.most(part, place[some])
+            alive[some] &= ~self.group.refuted(most, place[some])
+            if check.forest.contract:
+                box = self.contracted(part, box, some, alive[some], most, run, which)
+        state.bounds[check.network.inputs] = box
+        self.split(batch.nodes, state, alive, some[alive[some].any(axis=1)])
+
+    def leaves(self, batch: Open, state: State, alive: BoolArray, index: IntArray) -> None:
+        """Check the leaves of a batch."""
+        if len(index):
+            place = self.check.place(self.group, batch.nodes[index])
+            out = self.check.at_leaves(self.group, batch.nodes[index], place, state.pick(index))
+            np.logical_and.at(self.good, place, out | ~alive[index])
+
+    def contracted(
+        self, part: State, box: Bounds, some: IntArray, alive: BoolArray, most: FloatArray, run: Pass, which: IntArray
+    ) -> Bounds:
+        """Input boxes where the nodes ``some`` may still hold a point of an open case.
+
+        A row with the linear upper bound ``a . x + c``, at most ``most`` over the box, is >= 0 only where
+        ``a_i x_i >= max a_i x_i - most`` for every i: within ``most / |a_i|`` of the end where it is greatest.
+        """
+        inputs = self.check.network.inputs
+        lower, upper = part.bounds[inputs]
+        slope = run.coefficients.get(inputs)
+        if slope is None:
+            return box
+        slope = np.broadcast_to(slope, (len(some), *slope.shape[1:]))[:, which]
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            room = np.nextafter(np.nextafter(most[..., None] / np.abs(slope), np.inf), np.inf)
+            low = np.nextafter(upper[:, None] - room, -np.inf)
+            high = np.nextafter(lower[:, None] + room, np.inf)
+        low = np.where((slope > 0) & (low > lower[:, None]), low, lower[:, None])
+        high = np.where((slope < 0) & (high < upper[:, None]), high, upper[:, None])
+        low = np.maximum.reduceat(low, self.group.starts, axis=1)
+        high = np.minimum.reduceat(high, self.group.starts, axis=1)
+        alive &= ~(low > high).any(axis=2)
+        low = np.where(alive[..., None], low, np.inf).min(axis=1)
+        high = np.where(alive[..., None], high, -np.inf).max(axis=1)
+        found = box[0].copy(), box[1].copy()
+        found[0][some], found[1][some] = np.maximum(low, lower), np.minimum(high, upper)
+        return found
+
+    def split(self, nodes: IntArray, state: State, alive: BoolArray, index: IntArray) -> None:
+        """Push the children of nodes ``index``."""
+        trees = self.check.trees
+        for below, children in ((False, trees.other), (True, trees.child)):
+            below_here = index[self.wanted[children[nodes[index]]]]
+            if not len(below_here):
+                continue
+            known = {name: (low[below_here], high[below_here]) for name, (low, high) in state.bounds.items()}
+            here = nodes[below_here]
+            self.check.narrow(known, np.arange(len(here)), here, np.full(len(here), below))
+            self.stack.append(Open(children[here], known, alive[below_here]))
