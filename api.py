@@ -169,6 +169,7 @@ def compile(
     ``rounding`` (exact, outward, inward), ``slack`` (half-step, unit), ``weight`` (stated instead of proved),
     ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers
     sharpen the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
+    Claims about networks have options ``goal`` and ``bounds`` (``milp_export.py``).
 
     Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory,
     :class:`UsageError` for an option that does not exist.
@@ -178,6 +179,10 @@ def compile(
     from .compiler.defaults import known_options
 
     task = as_task(source)
+    if isinstance(task, Prove):
+        from .milp_export import compile_claim
+
+        return compile_claim(task, target, pipeline, options, progress)
     if not isinstance(task, Optimize):
         raise Refused(f"a {type(task).__name__.lower()} goal is answered by run, not compiled")
     merged = {**task.options, **known_options(options)}
@@ -300,7 +305,7 @@ def prove(task: Prove, options: Mapping[str, Any], limits: Limits, progress: Pro
     milp, name = make_solver(options.get("solver", "highs"))
     if milp.level != "MIP":
         raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
-    tools = Tools(milp, lp_tool(), NetworkRunner(task.network))
+    tools = Tools(milp, lp_tool(), NetworkRunner.of(task))
     loop = DRIVERS.module(method).drive(task, tools, limits)
     while True:
         try:
@@ -330,7 +335,9 @@ def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any 
     answer = solve(task, solver, **options)
     sources = {str(path): sha256(read_bytes(path))}
     if isinstance(task, Prove):
-        sources[task.network] = sha256(read_bytes(task.network))
+        from .frontends.networks.model_file import network_files
+
+        sources.update((name, sha256(read_bytes(name))) for name in network_files(task.network))
     kept = {"file": str(path), "defines": dict(defines or {})}
     return answer.with_fields(sources=sources, options=kept)
 

@@ -30,12 +30,14 @@ def check(path: str | Path) -> Verdict:
     if "bundle" in answer.options:
         from .export import load
 
-        return check_optimize(load(str(answer.options["bundle"])).stored.source, answer)
+        bundle = load(str(answer.options["bundle"]))
+        task = getattr(bundle, "task", None)
+        return check_prove(task, answer) if isinstance(task, Prove) else check_optimize(bundle.stored.source, answer)
     if "network" in answer.options:
         from .verification import read_task
 
-        pair = (str(answer.options[name]) for name in ("network", "property"))
-        return check_prove(read_task(*pair, reals=bool(answer.options.get("reals"))), answer)
+        network, property = (str(answer.options[name]) for name in ("network", "property"))
+        return check_prove(read_task(network, property, bool(answer.options.get("reals"))), answer)
     if "file" not in answer.options:
         raise InputError(f"{path}: the answer does not say which file it answers", hint="answers of run and verify do")
     task = read(str(answer.options["file"]), answer.options.get("defines", {}))
@@ -87,7 +89,7 @@ def check_counterexample(task: Prove, answer: Answer) -> Verdict:
         return rejected(f"the witness holds no numbers for {task.inputs}")
     if x.shape != (var.size,) or not np.isfinite(x).all():
         return rejected(f"the witness's {task.inputs} has {x.size} numbers, the network reads {var.size}")
-    found = unsafe_arithmetic(task, x, NetworkRunner(task.network))
+    found = unsafe_arithmetic(task, x, NetworkRunner.of(task))
     if found is None:
         return rejected("the witness is no counterexample")
     if answer.arithmetic not in (found, None) and found != "both":

@@ -53,13 +53,14 @@ def verify(
     """
     from .api import prove
     from .backends.files import read_bytes, sha256
+    from .frontends.networks.model_file import network_files
 
     start = perf_counter()
     limits = Limits(timeout, seed)
     if memory is not None and not memory > 0:
         raise UsageError(f"memory = {memory}: a positive number of GB")
     stated = {"method": method, "solver": solver, "memory": memory}
-    sources = {str(path): sha256(read_bytes(path)) for path in (network, property)}
+    sources = {str(path): sha256(read_bytes(path)) for path in (*network_files(network), property)}
     try:
         task = read_task(network, property, reals)
         read = perf_counter() - start

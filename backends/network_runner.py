@@ -9,6 +9,7 @@ import onnxruntime
 
 from ..ir.errors import InputError
 from ..ir.packed import unpacked
+from ..ir.tasks import Prove
 from ..ir.types import FloatArray
 from .files import read_bytes
 
@@ -19,11 +20,14 @@ class NetworkRunner:
     Samples run one by one, as whoever checks a witness would run it: another batch size may take another kernel, and
     with it another rounding. The file may be gzipped; data files beside it are found as its reader finds them.
 
+    ``scores``: how many scores the network's blocks end with. Where the file gives a single number instead, the index
+    of the greatest score (ArgMax), the outputs are that index as a unit vector: see :meth:`of`.
+
     Inputs have to be float32 numbers (in an array of any float type; others are rounded); outputs are float32 numbers
     in float64. Raises :class:`InputError` for files that onnxruntime does not take.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, scores: int | None = None) -> None:
         content = unpacked(read_bytes(path), str(path), "onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -37,10 +41,28 @@ class NetworkRunner:
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise InputError(f"{path}: needs one input, has {len(inputs)}", code="onnx", hint="export with one input")
+        self._path = str(path)
         self._name = inputs[0].name
         self._shape = tuple(n if isinstance(n, int) and n > 0 else 1 for n in inputs[0].shape)
+        self._scores = scores
+
+    @classmethod
+    def of(cls, task: Prove) -> NetworkRunner:
+        """The network of a task, its outputs such that the task's unsafe set says of them what was asked.
+
+        After a Softmax the rows compare outputs of the file with each other. After an ArgMax they compare scores, and
+        hold for the unit vector just where what was asked holds for the index.
+        """
+        return cls(task.network, task.problem.var(task.outputs).size)
 
     def __call__(self, x: FloatArray) -> FloatArray:
         points = np.asarray(x, dtype=np.float32).reshape(len(x), *self._shape)
-        found = [self._session.run(None, {self._name: point})[0].ravel() for point in points]
-        return np.array(found, dtype=np.float64)
+        try:
+            found = [self._session.run(None, {self._name: point})[0].ravel() for point in points]
+        except Exception as error:  # see above
+            message = f"{self._path}: onnxruntime fails: {error}"
+            raise InputError(message, code="onnx", hint="export it again") from error
+        outputs = np.array(found, dtype=np.float64)
+        if self._scores is not None and len(points) and outputs.shape[1] == 1 < self._scores:
+            return np.eye(self._scores)[outputs[:, 0].astype(np.int64)]
+        return outputs

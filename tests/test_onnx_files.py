@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from onnx.external_data_helper import set_external_data
 from onnx_models import agrees, node, save
 
+import isinglass
 from isinglass.frontends.networks import model_file
 from isinglass.frontends.networks.model_file import network_files
 from isinglass.frontends.networks.reader import read_network
@@ -175,3 +176,18 @@ def test_packed_files_that_are_damaged_or_too_large(tmp_path: Path) -> None:
     assert unpacked(gzip.compress(bytes(1000)), "f", limit=1000) == bytes(1000)
     with pytest.raises(InputError, match="f: the compressed file holds more than 1,000 bytes"):
         unpacked(gzip.compress(bytes(10**7)), "f", limit=1000)
+
+
+def test_an_answer_remembers_all_files_of_its_network(tmp_path: Path) -> None:
+    path = outside(tmp_path / "net.onnx")
+    spec = tmp_path / "a.glass"
+    spec.write_text('network f = onnx("net.onnx")\nvar x : real[4] in 0..1\nlet y = f(x)\nprove y[0] <= -1000\n')
+    answer = isinglass.run(spec)
+    saved = tmp_path / "answer.json"
+    saved.write_text(answer.to_json())
+    data = tmp_path / "data" / "w.bin"
+    assert set(answer.sources) == {str(spec), str(path), str(data)}
+    assert (answer.status, isinglass.check(saved).verdict) == ("sat", "witness-only")
+    data.write_bytes(data.read_bytes() + b"more")
+    verdict = isinglass.check(saved)
+    assert verdict.verdict == "rejected" and str(data) in verdict.reasons[0]

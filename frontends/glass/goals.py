@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir.blocks import Block, Poly, Var
-from ...ir.errors import InputError, IsinglassError
+from ...ir.errors import InputError, IsinglassError, Refused
 from ...ir.lift.objective import Objective
 from ...ir.problem import Problem
 from ...ir.tasks import Optimize, Prove
@@ -16,6 +16,7 @@ from ...ir.term import Term
 from ...ir.types import FloatArray
 from ...ir.unsafe import UnsafeSet
 from ...ir.verify import verify
+from ..networks.through_ending import through_ending
 from . import ast as ast
 from .claims import Claim, stacked
 from .domains import Sides
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 def optimize(lowering: Lowering, goal: ast.Objective, options: dict[str, Any]) -> Optimize | None:
     """The objective, costs of broken soft rows added to what is minimised; None where there are mistakes."""
     work = lowering.work
+    for use in lowering.networks.applied:
+        if use.network.ending:
+            message = f"{use.network.path} ends with {use.network.ending}, which only claims can be about"
+            error = Refused(message, code="ending", hint="export it without its last operator")
+            work.report(goal.value, error)
     (value,) = lowering.rounded.need(goal.value)
     if value.inner or isinstance(value.data, np.ndarray):
         message = f"the objective is an array {shown(value.inner)}" if value.inner else "the objective is a condition"
@@ -89,8 +95,13 @@ def prove(lowering: Lowering, goal: ast.Prove, options: dict[str, Any]) -> Prove
     unsafe = UnsafeSet(
         ways.forms, ways.strict, ways.start, region, low, high, inner_low, inner_high, ways.reading, ways.texts
     )
+    try:
+        unsafe = through_ending(use.network, unsafe, use.outputs)
+    except IsinglassError as error:
+        work.report(goal.claim, error)
+        return None
     claim = goal.claim.at.text + (f" {goal.over.at.text}" if goal.over else "")
-    return Prove(problem(lowering, (), 1.0), unsafe, claim, inputs.name, use.outputs, use.path, dict(options))
+    return Prove(problem(lowering, (), 1.0), unsafe, claim, inputs.name, use.outputs, use.network.path, dict(options))
 
 
 def check_inputs(lowering: Lowering, goal: ast.Prove, inputs: Var) -> None:

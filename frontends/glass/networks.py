@@ -26,7 +26,7 @@ class Applied:
 
     inputs: int
     outputs: str
-    path: str
+    network: Network
 
 
 class Networks:
@@ -82,6 +82,10 @@ class Networks:
         if var.size != network.input_size:
             message = f"{var.name!r} {shown(var.shape)} has {var.size} elements, the network reads {network.input_size}"
             raise InputError(message, code="shape", hint=f"declare {var.name} : real[{network.input_size}]")
+        if network.ending.startswith("argmax"):
+            message = f"{network.path} ends with ArgMax"
+            hint = "a spec speaks of its scores: export it without its last operator and prove argmax(y) == 3"
+            raise Refused(message, code="ending", hint=hint)
         prefix = f"{node.function}{len(self.applied) + 1 if self.applied else ''}."
         self.notes += [replace(note, block=f"{prefix}{note.block}") for note in network.notes]
         form: Form | None = None
@@ -91,5 +95,5 @@ class Networks:
             else:
                 self.blocks.append(block)
         assert form is not None
-        self.applied.append(Applied(which, output_name(prefix), network.path))
+        self.applied.append(Applied(which, output_name(prefix), network))
         return Value(0, form.reshape((1, form.size)))

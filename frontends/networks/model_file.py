@@ -54,12 +54,18 @@ def read_model(path: str | Path) -> ModelFile:
             folder.load(tensor)
     digests += [folder.digest(location) for location in folder.used]
     digest = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    return ModelFile(name, model.graph, opset, digest, (name, *(str(folder.path / item) for item in folder.used)))
+    return ModelFile(name, model.graph, opset, digest, folder.files)
 
 
 def network_files(path: str | Path) -> tuple[str, ...]:
-    """Paths of all files that a network is made of, the model itself first."""
-    return read_model(path).files
+    """Paths of all files that a network is made of, the model itself first. Raises as :func:`read_model` does."""
+    name = str(path)
+    graph = parse(unpacked(read_bytes(Path(path), name), name, "onnx"), name).graph
+    folder = DataFolder(name, Path(path).parent)
+    for tensor in stored_tensors(graph):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            folder.find(tensor.name, location_of(tensor))
+    return folder.files
 
 
 def read_bytes(path: Path, name: str) -> bytes:
@@ -114,13 +120,18 @@ class DataFolder:
         self.used: dict[str, None] = {}
         self.taken = 0
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The model and the data files that it uses."""
+        return self.model, *(str(self.path / location) for location in self.used)
+
     def fail(self, tensor: str, message: str, hint: str) -> InputError:
         return InputError(f"{self.model}: initializer {tensor}: {message}", code="onnx", hint=hint)
 
     def load(self, tensor: TensorProto) -> None:
         """Put the bytes that a tensor refers to into the tensor."""
         entries = {item.key: item.value for item in tensor.external_data}
-        location = entries.get("location", "")
+        location = location_of(tensor)
         file = self.find(tensor.name, location)
         size = file.stat().st_size
         offset = self.number(tensor.name, entries, "offset", 0)
@@ -177,6 +188,11 @@ class DataFolder:
         """The sha256 of a whole data file."""
         with (self.path / location).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def location_of(tensor: TensorProto) -> str:
+    """The data file that a tensor names."""
+    return next((item.value for item in reversed(tensor.external_data) if item.key == "location"), "")
 
 
 def stored_bytes(tensor: TensorProto) -> int | None:

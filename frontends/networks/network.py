@@ -45,6 +45,9 @@ class Network:
 
     ``input_shape``: as the file states it, dynamic dimensions as 1. Weights are the stored numbers, exactly, except
     where ``notes`` say what was rounded: whoever makes a problem of the network puts them into its ledger.
+
+    ``ending``: a last operator (``ended.py``) that the layers do not hold: the last of them gives its scores, while
+    ``output_shape`` is the file's. Claims about outputs go through ``through_ending.py``.
     """
 
     path: str
@@ -53,6 +56,7 @@ class Network:
     output_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
     notes: Ledger = ()
+    ending: str = ""
 
     @property
     def input_size(self) -> int:
@@ -61,7 +65,7 @@ class Network:
 
     @property
     def output_size(self) -> int:
-        """Number of outputs k."""
+        """Number of outputs k of the file, which claims are about."""
         return int(np.prod(self.output_shape, dtype=np.int64))
 
     @property

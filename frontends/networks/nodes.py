@@ -2,9 +2,9 @@
 
 Each operator is a file in ``frontends/onnx_ops/`` found by its name: a dataclass whose fields are the attributes.
 ``inputs`` says how many it takes at least and at most, ``outputs`` (default 1) how many it may have, ``foreign``
-(default false) whether it reads constants of all element types. ``apply(graph, args)`` returns a value, or a tuple of
-them; optional inputs that are not given are None, and left away at the end. Elementwise functions come from
-``ir/functions/``, which say their ONNX names.
+(default false) whether it reads constants of all element types, ``ended`` (default false) the results of Softmax and
+ArgMax. ``apply(graph, args)`` returns a value, or a tuple of them; optional inputs that are not given are None, and
+left away at the end. Elementwise functions come from ``ir/functions/``, which say their ONNX names.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from ...ir.function import Function
 from ...ir.registry import Registry, class_name
 from ...ir.rules import FUNCTIONS
 from ...ir.types import AnyArray
+from .ended import Ended, reshaped
 from .graph import Foreign, Graph, Tensor, Value
 from .model_file import CUT
 
 OPERATORS = Registry("isinglass.frontends.onnx_ops", "ONNX operator")
 SHAPED = {"Clip", "MaxPool"}
 """Operators that apply a function of ours but take more than its arguments: they need a file of their own."""
-Values = dict[str, Value | Foreign]
+Known = Value | Foreign | Ended
+Values = dict[str, Known]
 """All tensors that are known so far, by name."""
 
 
-def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Sequence[Value | Foreign]:
+def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Sequence[Known]:
     """The outputs of one node."""
     builder.node = f"{node.name or f'#{place}'} ({node.op_type})"
     rule = operator_for(node.op_type) if node.domain in ("", "ai.onnx") else None
@@ -44,10 +46,13 @@ def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Seq
         raise builder.fail(f"has {len(node.output)} outputs", "only networks in inference form are supported")
     builder.wanted = len(node.output)
     args = arguments(node, rule, values, builder)
-    options = attributes(node, builder)
-    if issubclass(rule, Function):
-        return (elementwise(build(rule, node, options, builder), args, builder),)
-    found = build(rule, node, options, builder).apply(builder, args)
+    one = build(rule, node, attributes(node, builder), builder)
+
+    def applied(given: list[Any]) -> Any:
+        return elementwise(one, given, builder) if isinstance(one, Function) else one.apply(builder, given)
+
+    ended = any(isinstance(arg, Ended) for arg in args) and not getattr(rule, "ended", False)
+    found = reshaped(builder, args, applied) if ended else applied(args)
     several = found if isinstance(found, tuple) else (found,)
     return [replace(one, node=builder.node) if isinstance(one, Tensor) and not one.node else one for one in several]
 

@@ -20,6 +20,7 @@ from ...ir.types import BoolArray, FloatArray, IntArray
 from ...ir.unsafe import UnsafeSet
 from .box import Box
 from .network import Network, network_blocks, output_name
+from .through_ending import through_ending
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +102,13 @@ def question(
     """The question whether an unsafe set is empty: the network on the hull of its boxes.
 
     ``unsafe.forms`` may read the inputs ``x_name`` and the outputs, block ``output_name(prefix)``.
-    Raises InputError where sizes do not fit.
+    Raises InputError where sizes do not fit, Refused for rows that say nothing about the scores of a last Softmax.
     """
     outputs = output_name(prefix)
     faults = unsafe.faults({x_name: network.input_size, outputs: network.output_size}, x_name)
     if faults:
         raise InputError(f"a property of {network.path}: {faults[0]}", code="property", hint="check the network")
+    unsafe = through_ending(network, unsafe, outputs)
     x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
     problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)), ledger=network.notes)
     return Prove(problem, unsafe, claim, x_name, outputs, network.path, dict(options or {}))

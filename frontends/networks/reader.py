@@ -12,6 +12,7 @@ from pathlib import Path
 import onnx
 
 from ...ir.errors import InputError
+from .ended import Ended
 from .graph import Graph, Tensor
 from .model_file import read_model
 from .network import Network
@@ -44,12 +45,15 @@ def read_network(path: str | Path) -> Network:
         message = f"{model.path}: has {len(graph.output)} outputs"
         raise InputError(message, code="onnx", hint="export with one output")
     result = values.get(graph.output[0].name)
-    if not isinstance(result, Tensor):
+    ending = result.kind if isinstance(result, Ended) else ""
+    last = result.scores if isinstance(result, Ended) else result
+    if not isinstance(last, Tensor) or result is None:
         message = f"{model.path}: output {graph.output[0].name!r} is not computed from the input"
         raise InputError(message, code="onnx", hint="check how the network was exported")
     builder.node = f"output {graph.output[0].name}"
-    builder.finish(result)
-    return Network(model.path, model.digest, shape, result.shape, tuple(builder.layers), tuple(builder.notes))
+    builder.finish(last)
+    layers, notes = tuple(builder.layers), tuple(builder.notes)
+    return Network(model.path, model.digest, shape, result.shape, layers, notes, ending)
 
 
 def constants(graph: onnx.GraphProto, builder: Graph) -> Values:

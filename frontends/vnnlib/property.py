@@ -17,6 +17,7 @@ from ...ir.problem import Problem
 from ...ir.tasks import Prove
 from ...ir.unsafe import UnsafeSet
 from ..networks.network import Network, network_blocks, output_name
+from ..networks.through_ending import through_ending
 from .declarations import Tensor
 from .query import Query
 
@@ -36,7 +37,8 @@ def prove_vnnlib(
     ``unsat`` here is about. ``float32`` asks about float32 arithmetic: such a query is refused unless ``reals`` says
     that an answer about real arithmetic will do, as the standard demands. Other types fit no network that is read.
 
-    Raises :class:`InputError` where sizes or shapes do not fit the network, :class:`Refused` for element types.
+    Raises :class:`InputError` where sizes or shapes do not fit the network, :class:`Refused` for element types and
+    for rows that say nothing about the scores of a last Softmax.
     """
     faults = [
         *fit(query.path, "input", query.inputs, network.input_shape, network.path),
@@ -45,7 +47,7 @@ def prove_vnnlib(
     if faults:
         raise InputError(faults)
     check_elements(query, network, reals)
-    unsafe = unsafe_set(query, x_name, output_name(prefix))
+    unsafe = through_ending(network, unsafe_set(query, x_name, output_name(prefix)), output_name(prefix))
     claim = f"no input satisfies {Path(query.path).name}"
     x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
     blocks = (x, *network_blocks(network, prefix, x_name))
