@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ class Batch:
             "timeout": timeout, "seed": settings.seed, "method": settings.method, "columns": dict(instance.columns),
         }  # fmt: skip
 
-    def run(self) -> Iterator[Line]:
+    def run(self) -> Generator[Line, None, None]:
         """The lines of the instances that are left, as they are answered. Closing the iterator ends the workers."""
         pool = Pool(self.settings.memory)
         threads = ThreadPoolExecutor(max(1, min(self.settings.workers, len(self.todo))))
@@ -155,8 +155,8 @@ class Worker:
         environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
         # a session of its own, so that Ctrl-C reaches only the parent, which ends its workers
         self._process = subprocess.Popen(
-            worker_command(memory), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, env=environment,
-            start_new_session=True,
+            worker_command(memory), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages,
+            env=environment, start_new_session=True,
         )  # fmt: skip
 
     def ask(self, order: Mapping[str, Any], limit: float | None) -> Line | None:

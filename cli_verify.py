@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +56,8 @@ def form_of(files: tuple[Path, ...], options: dict[str, Any]) -> str:
     """Which of the three forms is meant; options of another one are an error."""
     from .ir.errors import UsageError
 
-    if options["instances"] is not None:
-        form, wrong = "batch", SINGLE_ONLY
-    else:
-        form, wrong = ("query", BATCH_ONLY) if options["network"] else ("pair", (*BATCH_ONLY, *QUERY_ONLY))
+    form = "batch" if options["instances"] is not None else "query" if options["network"] else "pair"
+    wrong: tuple[str, ...] = {"batch": SINGLE_ONLY, "query": BATCH_ONLY, "pair": (*BATCH_ONLY, *QUERY_ONLY)}[form]
     wanted = {"batch": 0, "query": 1, "pair": 2}[form]
     if len(files) != wanted:
         names = {"batch": "no file beside --instances", "query": "one query", "pair": "a network and a property"}
@@ -167,9 +165,8 @@ def verify_batch(options: dict[str, Any]) -> None:
     with batch.open_results(options["output"]) if to_file else nullcontext() as results:
         work = batch.Batch.read(options["instances"], settings, results.lines if results else ())
         found = list(work.done)
-        running = work.run()
         try:
-            with batch_progress(work) as tell:
+            with closing(work.run()) as running, batch_progress(work) as tell:
                 for line in running:
                     if results:
                         results.add(line)
@@ -181,7 +178,6 @@ def verify_batch(options: dict[str, Any]) -> None:
             left = len(work.instances) - len(found)
             kept = f"; the same command goes on with the {left} that are left" if to_file else ""
             click.echo(f"interrupted after {len(found)} of {len(work.instances)} instances{kept}", err=True)
-            running.close()
             click.get_current_context().exit(3)
     print_table(found, len(work.done), not to_file)
     click.get_current_context().exit(batch.exit_code(found))
