@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .ir.answers import Answer
-from .ir.checking import Verdict, check_optimize, rejected
+from .ir.checking import CERTIFICATES, Verdict, check_optimize, rejected
 from .ir.errors import InputError
 from .ir.tasks import Optimize, Prove
 
@@ -69,11 +69,32 @@ def check_prove(task: Prove, answer: Answer) -> Verdict:
     if answer.status == "sat":
         return check_counterexample(task, answer)
     if answer.status == "unsat":
-        words = "rests on the solver's word" if answer.basis == "solver-word" else "has no certificate to check"
-        return Verdict("solver-word", (f"unsat {words}",))
+        return check_unsat(task, answer)
     if answer.status in ("unknown", "timeout"):
         return Verdict("witness-only", (f"status {answer.status} claims nothing that could be checked",))
     return rejected(f"status {answer.status} answers no question about a network")
+
+
+def check_unsat(task: Prove, answer: Answer) -> Verdict:
+    """A claim that no input is unsafe: the certificate has to refute every case, on the files as they are now."""
+    if answer.witness is not None:
+        return rejected("the answer says unsat and brings a witness")
+    if answer.basis != "certificate":
+        words = "rests on the solver's word" if answer.basis == "solver-word" else "has no certificate to check"
+        return Verdict("solver-word", (f"unsat {words}",))
+    given = answer.certificate
+    kind = str(given.get("kind", "")) if isinstance(given, Mapping) else ""
+    module = CERTIFICATES.module(kind) if kind in CERTIFICATES else None
+    if given is None or module is None or not hasattr(module, "refuted"):
+        return rejected(f"no certificate of kind {kind!r} proves claims about networks")
+    try:
+        left = np.flatnonzero(~module.refuted(task, given))
+    except InputError as error:
+        return rejected(*(diagnostic.message for diagnostic in error.diagnostics))
+    if not len(left):
+        return Verdict("accepted", (f"the {kind} certificate proves that no input is unsafe",))
+    first = task.unsafe.texts[int(left[0])]
+    return rejected(f"the certificate leaves {len(left)} of {task.unsafe.count} cases open, the first: {first}")
 
 
 def check_counterexample(task: Prove, answer: Answer) -> Verdict:
