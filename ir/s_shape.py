@@ -68,7 +68,8 @@ def line_above(
     convex = np.maximum(at_lower - slope * lower, np.where(upper < 0, at_upper, curve.centre / 2) - slope * turn)
     start = np.maximum(lower, 0.0)
     excess = derivative - slope
-    tail = np.maximum(excess * (upper - point), excess * (start - point)) + MARGIN * derivative * (upper - start)
+    tail = np.maximum(excess * (upper - point), excess * (start - point))
+    tail = tail + (MARGIN * derivative + 1e-299) * (upper - start)
     concave = at_point - slope * point + np.where(upper > start, tail, 0.0)
     needed = np.where(left, np.where(upper > 0, np.maximum(convex, concave), convex), concave)
     return slope, needed + MARGIN * (2.0 + slope * (np.abs(lower) + np.abs(upper)))

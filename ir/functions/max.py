@@ -15,7 +15,7 @@ import numpy as np
 
 from ..exact import Exact
 from ..function import Function
-from ..lines import UNIT, Lines, guarded, offset_above, share
+from ..lines import TINY, UNIT, Lines, guarded, offset_above, share
 from ..types import FloatArray
 
 
@@ -62,7 +62,7 @@ class Max(Function):
         weights = [(1.0 - part) * (place == best) + part * (place == second) for place in places]
         mixed = (part > 0) & (part < 1)  # the two weights may add up to a unit more or less than one
         with np.errstate(invalid="ignore"):
-            slack = np.where(mixed, 2 * UNIT * np.maximum(np.abs(low), np.abs(high)).max(axis=0), 0.0)
+            slack = np.where(mixed, 2 * UNIT * np.maximum(np.abs(low), np.abs(high)).max(axis=0) + TINY, 0.0)
         return Lines(weights, -slack, [slope * (place == first) for place in places], offset)
 
     def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
