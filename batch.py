@@ -59,6 +59,7 @@ class Batch:
     settings: Settings
     done: list[Line] = field(default_factory=list)
     todo: list[int] = field(default_factory=list)
+    digests: Digests = field(default_factory=lambda: Digests())
 
     @classmethod
     def read(cls, path: str | Path, settings: Settings, before: Iterable[Line] = ()) -> Batch:
@@ -68,10 +69,9 @@ class Batch:
         known: dict[str, list[Line]] = {}
         for line in before:
             known.setdefault(line_key(line), []).append(line)
-        digests = Digests()
         for number, instance in enumerate(batch.instances):
             lines = known.get(line_key(batch.request(number)), [])
-            now = digests.of(instance) if lines else None
+            now = batch.digests.of(instance) if lines else None
             fits = next((i for i, line in enumerate(lines) if line.get("digests") == now), None)
             if fits is None:
                 batch.todo.append(number)
@@ -107,9 +107,8 @@ class Batch:
         if self.settings.certificates is not None:
             order["certificate"] = str(self.settings.certificates / f"{number + 1:05d}.json")
         limit = None if request["timeout"] is None else 1.5 * request["timeout"] + GRACE
-        found = pool.ask(order, limit)
-        found.setdefault("digests", Digests().of(instance))  # of a process that ended
-        return {**request, **found}
+        digests = self.digests.of(instance)  # as the files are before they are read
+        return {**request, "digests": digests, **pool.ask(order, limit)}
 
 
 def line_key(line: Mapping[str, Any]) -> str:
@@ -124,18 +123,29 @@ class Digests:
         self._known: dict[Path, str | None] = {}
 
     def of(self, instance: Instance) -> list[str | None]:
-        """Of the network and of the property."""
+        """Of the network, with its data in other files, and of the property."""
         return [self._one(instance.path(name)) for name in (instance.network, instance.property)]
 
     def _one(self, path: Path) -> str | None:
-        from .backends.files import file_sha256
-
         if path not in self._known:
-            try:
-                self._known[path] = file_sha256(path)
-            except InputError:
-                self._known[path] = None
+            self._known[path] = digest(path)
         return self._known[path]
+
+
+def digest(path: Path) -> str | None:
+    """sha256 of a file; of a network in several files, that of their digests."""
+    from .backends.files import file_sha256, sha256
+    from .frontends.networks.model_file import network_files
+
+    try:
+        own = file_sha256(path)
+    except InputError:
+        return None
+    try:
+        others = [file_sha256(name) for name in network_files(path)[1:]] if ".onnx" in path.suffixes else []
+    except InputError:  # of a network that can't be read, which its line says
+        others = []
+    return sha256("".join([own, *others]).encode()) if others else own
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

@@ -72,7 +72,6 @@ def question(order: dict[str, Any], memory: float | None) -> dict[str, Any]:
     kept = ("basis", "arithmetic", "witness", "solver", "timings", "detail", "time_limited")
     return {
         "verdict": answer.status,
-        "digests": [answer.sources[files["network"]], answer.sources[files["property"]]],
         "certificate": order["certificate"],
         **{key: data[key] for key in kept},
     }

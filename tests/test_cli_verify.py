@@ -120,7 +120,7 @@ def test_no_time_is_no_verdict(folder: Path) -> None:
     (("abs.onnx", "low.vnnlib", "--method", "nope"), 1, "nope"),
     (("none.onnx", "low.vnnlib"), 1, "none.onnx"),
     (("abs.onnx", "none.vnnlib"), 1, "none.vnnlib"),
-    (("low.vnnlib", "abs.onnx"), 1, "abs.onnx"),
+    (("low.vnnlib", "abs.onnx"), 1, "not an ONNX file"),
     (("abs.onnx", "low.vnnlib", "-o", "no/such/folder"), 1, "no/such"),
     (("low2.vnnlib", "--network", "f"), 2, "NAME=NET.onnx"),
     (("low2.vnnlib", "--network", "g=abs.onnx"), 1, "'f'"),
