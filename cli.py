@@ -144,16 +144,22 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
 
 @cli.command("compile")
 @click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("prop", required=False, type=click.Path(path_type=Path), metavar="[PROPERTY]")
 @spec_options
-@click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated.")
+@click.option("--goal", type=click.Choice(["feasible", "margin"]),
+              help="Of a claim: any counterexample (unless stated), or the clearest.")  # fmt: skip
+@click.option("--bounds", type=click.Choice(["crown", "interval"]), help="Of a claim: where big-M numbers come from.")
+@click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated, lp for a claim.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory of the bundle.")
-def compile_command(spec: Path, defines: tuple[str, ...], target: str | None, output: Path, **options: Any) -> None:
-    """Compile SPEC into a bundle for an outside solver."""
-    from . import api
+def compile_command(spec: Path, prop: Path | None, defines: tuple[str, ...], target: str | None, output: Path,
+                    **options: Any) -> None:  # fmt: skip
+    """Compile SPEC into a bundle for an outside solver; or SPEC, a network, and a VNN-LIB PROPERTY of it."""
+    from . import api, verification
 
+    chosen = given(options) | {name: options[name] for name in ("goal", "bounds") if options[name]}
     with progress() as tell:
-        task = api.read(spec, parse_defines(defines))
-        compiled = api.compile(task, target, progress=tell, **given(options))
+        task = api.read(spec, parse_defines(defines)) if prop is None else verification.read_task(spec, prop)
+        compiled = api.compile(task, target, progress=tell, **chosen)
         path = compiled.save(output)
     click.echo(f"{path}: {compiled.problem.size} variables for {compiled.key}; {compiled.guarantee}")
 
@@ -164,15 +170,15 @@ def compile_command(spec: Path, defines: tuple[str, ...], target: str | None, ou
 @click.option("--table", is_flag=True, help="Print every sample, not only the best.")
 @click.option("--json", "as_json", is_flag=True)
 def decode(directory: Path, samples: Path, table: bool, as_json: bool) -> None:
-    """Decode the SAMPLES that a solver returned for the bundle in DIRECTORY."""
+    """Decode the SAMPLES (or the solution file) that a solver returned for the bundle in DIRECTORY."""
     from . import export
     from .ir.answer_text import table_text
 
     bundle = export.load(directory)
-    decoded = bundle.decode(samples)
+    read = bundle.read(samples)
     if table:
-        click.echo(table_text(decoded))
-    show(bundle.answer(decoded), as_json)
+        click.echo(table_text(bundle.decode(read)))
+    show(bundle.answer(read), as_json)
 
 
 @cli.command()

@@ -15,12 +15,20 @@ if TYPE_CHECKING:
     from .api import Compiled
     from .backends.bundle import Bundle as Stored
     from .ir.decoding import Decoded
+    from .ir.samples import Samples
 
 Progress = Callable[[Event], None]
+LONGEST = 80
+"""Characters of a file's name."""
 
 
-def save(compiled: Compiled, directory: str | Path, sources: Mapping[str, str] | None = None) -> Path:
-    """Write ``<problem's name><suffix>`` and everything needed to come back."""
+def save(
+    compiled: Compiled,
+    directory: str | Path,
+    sources: Mapping[str, str] | None = None,
+    beside: Mapping[str, bytes] | None = None,
+) -> Path:
+    """Write ``<problem's name><suffix>`` and everything needed to come back; ``beside``: further files by name."""
     from .backends.bundle import save_bundle
     from .compiler.report import guarantee_lines
 
@@ -30,16 +38,17 @@ def save(compiled: Compiled, directory: str | Path, sources: Mapping[str, str] |
         "sources": dict(sources or {}),
         "guarantee": list(guarantee_lines(compiled.trace)),
     }
+    files: dict[str, Any] = {file: lambda path: compiled.target.write(compiled.problem, path), **(beside or {})}
     return save_bundle(
         directory, compiled.source, compiled.problem, compiled.lift, compiled.guarantee, compiled.ledger,
-        compiled.trace.text, {file: lambda path: compiled.target.write(compiled.problem, path)}, extra, compiled.key,
+        compiled.trace.text, files, extra, compiled.key,
     )  # fmt: skip
 
 
 def file_name(name: str) -> str:
     """A problem's name with what a file system may not like replaced."""
-    clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "problem"
-    return f"{clean}_model" if clean in ("source", "compiled", "lift", "manifest") else clean
+    clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:LONGEST].lstrip(".") or "problem"
+    return f"{clean}_model" if clean in ("source", "compiled", "lift", "manifest", "task") else clean
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,23 +57,31 @@ class Bundle:
 
     stored: Stored
 
-    def decode(self, samples: Any) -> Decoded:
-        """Samples (a file's path, a dimod SampleSet, 0/1 rows) decoded and evaluated on the source."""
+    def read(self, samples: Any) -> Samples:
+        """Samples of the compiled problem: a file's path, a dimod SampleSet, 0/1 rows."""
         from .backends.sample_files import from_table
-        from .ir.decoding import decode
 
         if isinstance(samples, (str, Path)):
-            found = self.stored.read_samples(samples)
-        else:
-            found = from_table(self.stored.compiled, samples)
-        return decode(self.stored.source, self.stored.lift, found)
+            return self.stored.read_samples(samples)
+        return from_table(self.stored.compiled, samples)
+
+    def decode(self, samples: Any) -> Decoded:
+        """Samples (a file's path, a dimod SampleSet, 0/1 rows) decoded and evaluated on the source."""
+        from .ir.decoding import decode
+
+        return decode(self.stored.source, self.stored.lift, self.read(samples))
 
     def answer(self, samples: Any, solver: str = "") -> Answer:
-        """The best sample as an answer. Samples from outside prove nothing beyond their witness."""
-        from .ir.decoding import Decoded, Solved, answer
+        """The best sample as an answer. Samples from outside prove nothing beyond their witness; what a solver's file
+        says besides (``optimal``, ``infeasible``) is claimed on its word at the most."""
+        from .ir.decoding import Decoded, Solved, answer, decode
 
-        decoded = samples if isinstance(samples, Decoded) else self.decode(samples)
-        found = answer(decoded, self.stored.guarantee, self.stored.ledger, Solved(solver))
+        status = ""
+        if not isinstance(samples, Decoded):
+            read = self.read(samples)
+            status = str(read.info.get("status", ""))
+            samples = decode(self.stored.source, self.stored.lift, read)
+        found = answer(samples, self.stored.guarantee, self.stored.ledger, Solved(solver, status=status))
         return found.with_fields(options={"bundle": str(self.stored.directory)})
 
     def explain(self) -> str:
@@ -87,8 +104,10 @@ class Bundle:
 def load(directory: str | Path) -> Bundle:
     """A bundle that ``save`` wrote. Raises :class:`InputError` when it is damaged."""
     from .backends.bundle import load_bundle
+    from .milp_export import TASK, ClaimBundle
 
-    return Bundle(load_bundle(directory))
+    stored = load_bundle(directory)
+    return ClaimBundle(stored) if f"{TASK}.igir" in stored.manifest["files"] else Bundle(stored)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Samples from outside: dimod sample sets, their JSON, CSV tables, bit strings, arrays."""
+"""Samples from outside: dimod sample sets, their JSON, CSV tables, bit strings, arrays, MILP solutions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..ir.types import FloatArray
 from .files import read_text
 from .quadratic import QuadraticForm
 from .sample_table import Shift, Table, to_samples
+from .solution_files import is_solution, solution_table
 
 ENERGY = ("energy",)
 OCCURRENCES = ("occurrences", "num_oc.", "num_occurrences")
@@ -35,7 +36,8 @@ def read_samples(
     scale: float = 1.0,
     form: QuadraticForm | None = None,
 ) -> Samples:
-    """Samples of ``problem`` from a file: dimod's JSON, CSV with labels or indices in its header, or bit strings.
+    """Samples of ``problem`` from a file: dimod's JSON, CSV with labels or indices in its header, bit strings, or the
+    solution file of a MILP solver (``backends/solution_files.py``).
 
     ``names``: what the target wrote in place of labels; ``offset``, ``scale``: what it dropped (all from the bundle's
     manifest). Bit strings stand one a line, ``0110``, ``+--+`` or ``1 -1 -1 1``; after an unbroken string may follow
@@ -46,6 +48,8 @@ def read_samples(
         raise InputError(f"{file}: no samples", hint="was the file cut off?")
     if text.lstrip()[0] in "{[":
         table = _json_table(text, file)
+    elif is_solution(text, Path(path).suffix):
+        table = solution_table(text, names or problem.labels(), file)
     elif _is_csv(text, Path(path).suffix):
         table = _csv_table(text, problem, file)
     else:

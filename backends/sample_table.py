@@ -31,7 +31,8 @@ def line_of(row: int) -> str:
 class Table:
     """``values`` [B, k]; ``columns`` [k] labels or indices (None: all variables in order); what a solver said besides.
 
-    ``vartype``: BINARY, SPIN, or empty where the file doesn't say. ``place`` names a row in messages.
+    ``vartype``: BINARY, SPIN, or empty where the file doesn't say. ``place`` names a row in messages. ``whole``:
+    distance from whole numbers and bounds that is forgiven.
     """
 
     values: FloatArray
@@ -42,6 +43,7 @@ class Table:
     file: str = "samples"
     place: Callable[[int], str] = line_of
     info: dict[str, Any] = field(default_factory=dict)
+    whole: float = WHOLE
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,13 @@ def _check_values(
     part = values[:, chosen]
     whole = np.rint(part)
     if allowed is not None:
-        good = ((whole == allowed[0]) | (whole == allowed[1])) & (np.abs(part - whole) <= WHOLE)
+        good = ((whole == allowed[0]) | (whole == allowed[1])) & (np.abs(part - whole) <= table.whole)
     else:
         low, high = (np.concatenate([b[i] for b in problem.box.values()])[chosen] for i in (0, 1))
-        slack = WHOLE * (1 + np.abs(part))
+        slack = table.whole * (1 + np.abs(part))
         good = np.isfinite(part) & (part >= low - slack) & (part <= high + slack)
         discrete = np.concatenate([np.full(v.size, v.discrete) for v in problem.vars.values()])[chosen]
-        good &= ~discrete | (np.abs(part - whole) <= WHOLE)
+        good &= ~discrete | (np.abs(part - whole) <= table.whole)
     if not good.all():
         row, column = (int(i) for i in np.argwhere(~good)[0])
         label = np.array(problem.labels(), dtype=object)[chosen][column]
