@@ -87,7 +87,11 @@ def verify_pair(network: Path, property: Path, options: dict[str, Any]) -> None:
 
 
 def chosen(options: dict[str, Any]) -> dict[str, Any]:
-    """What the search is told."""
+    """What the search is told. A limit of memory also holds for this process as a whole."""
+    if options["memory"] is not None and options["memory"] > 0:
+        from .verification import limit_memory
+
+        limit_memory(options["memory"])
     return {name: options[name] for name in ("timeout", "method", "memory", "seed", "reals")}
 
 
