@@ -28,6 +28,7 @@ MODES = ("fresh", "warm")
 SETS = ("acasxu", "rl_benchmarks")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 ENVIRONMENT = {**os.environ, **dict.fromkeys(THREADS, "1")}
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages are compiled
 
 Line = dict[str, Any]
 
@@ -111,9 +112,12 @@ def measure(options: argparse.Namespace) -> list[Line]:
     servers = {tool: Warm(tool, options.python[tool]) for tool, mode in pairs if mode == "warm"}
     found: list[Line] = []
     with tempfile.TemporaryDirectory() as folder:
-        example = read_instances(options.data, options.set)[0]
-        for server in servers.values():  # the first call loads the libraries
-            server.ask(*files(example, options.data, Path(folder)), 1.0)
+        example = files(read_instances(options.data, options.set)[0], options.data, Path(folder))
+        for tool, mode in pairs:  # the first call loads the libraries, and compiles them
+            if mode == "warm":
+                servers[tool].ask(*example, 1.0)
+            else:
+                fresh(tool, options.python[tool], *example, 1.0)
         for row in read_instances(options.data, options.set):
             network, property = files(row, options.data, Path(folder))
             for tool, mode in pairs:
