@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from typing import Any
 
 from .errors import UsageError, nearest
@@ -25,9 +25,9 @@ def class_name(key: str) -> str:
 def plugins() -> dict[str, dict[str, EntryPoint]]:
     """Package -> key -> the rule that an installed distribution adds. Asking the system once costs milliseconds."""
     found: dict[str, dict[str, EntryPoint]] = {}
-    for entry in entry_points():
+    for entry in (entry for distribution in distributions() for entry in distribution.entry_points):
         if entry.group.startswith("isinglass."):
-            found.setdefault(entry.group, {})[entry.name] = entry
+            found.setdefault(entry.group, {}).setdefault(entry.name, entry)  # the first on the path wins
     return found
 
 
