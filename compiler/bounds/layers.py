@@ -18,7 +18,7 @@ from ...ir.types import FloatArray, IntArray
 from ..networks.view import NetView
 from .crown import crown_bounds, exact_blocks, layer_of, rows_of, wanted_elements
 from .interval import Bounds
-from .optimise import Optimised, Schedule, optimise
+from .optimise import USUAL, Optimised, Schedule, optimise
 from .relaxed import Problems
 from .splits import Splits
 
@@ -39,7 +39,7 @@ class LayerTilts:
 def optimise_layers(
     view: NetView,
     box: Mapping[str, Bounds],
-    schedule: Schedule = Schedule(),
+    schedule: Schedule = USUAL,
     over: Callable[[], bool] = lambda: False,
     only: Sequence[str] | None = None,
 ) -> tuple[dict[str, Bounds], list[LayerTilts]]:

@@ -43,6 +43,9 @@ class Schedule:
     decay: float = 0.95
 
 
+USUAL = Schedule()
+
+
 @dataclass(frozen=True, eq=False)
 class Optimised:
     """``most`` [N]: outward-rounded upper bounds of the combinations, -inf where a box has no point; ``parameters``
@@ -58,7 +61,7 @@ class Optimised:
 def case_problems(
     view: NetView, forms: Affine, pick: IntArray, box: Mapping[str, Bounds], splits: Splits | None = None
 ) -> Problems:
-    """Problem n bounds a combination of rows ``pick[n]`` [N, R] of ``forms`` (-1: none) over box n (or the only one)."""
+    """Problem n bounds a combination of rows ``pick[n]`` [N, R] of ``forms`` (-1: none) over box n, or the only one."""
     rows = {name: operator.to_dense()[pick] for name, operator in forms.parts.items()}
     constant = np.where(pick < 0, -np.inf, forms.offset[pick])
     for array in rows.values():
@@ -81,7 +84,7 @@ def default_parameters(problems: Problems) -> Parameters:
 
 def optimise(
     problems: Problems,
-    schedule: Schedule = Schedule(),
+    schedule: Schedule = USUAL,
     start: Parameters | None = None,
     goal: float = -1e-9,
     over: Callable[[], bool] = lambda: False,
