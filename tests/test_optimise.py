@@ -115,7 +115,8 @@ def test_bounds_of_any_parameters_hold(functions: list[Function]) -> None:
             assert found.most[fine] == pytest.approx(plain[fine], rel=1e-6, abs=1e-6)
             for n in range(problems.count):
                 inside = on_its_side(problems, values, n)
-                rows = np.where(there[n], problems.constant[n], 0.0) + sum(values[name] @ part[n].T for name, part in problems.rows.items())
+                rows = np.where(there[n], problems.constant[n], 0.0)
+                rows = rows + sum(values[name] @ part[n].T for name, part in problems.rows.items())
                 combined = np.where(there[n], rows * at.weights[n], 0.0).sum(axis=1)
                 assert (combined[inside] <= found.most[n] + 1e-11 * (1 + np.abs(combined[inside]))).all()
 
