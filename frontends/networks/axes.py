@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -48,4 +49,4 @@ def given_axes(graph: Graph, attribute: Sequence[int] | None, args: Sequence[Any
 
 def full_size(shape: tuple[int, ...]) -> int:
     """Number of elements of a shape."""
-    return int(np.prod(shape, dtype=np.int64))
+    return prod(shape)

@@ -3,8 +3,9 @@
 Each operator is a file in ``frontends/onnx_ops/`` found by its name: a dataclass whose fields are the attributes.
 ``inputs`` says how many it takes at least and at most, ``outputs`` (default 1) how many it may have, ``foreign``
 (default false) whether it reads constants of all element types, ``ended`` (default false) the results of Softmax and
-ArgMax. ``apply(graph, args)`` returns a value, or a tuple of them; optional inputs that are not given are None, and
-left away at the end. Elementwise functions come from ``ir/functions/``, which say their ONNX names.
+ArgMax, ``alike`` (default false) whether its inputs have one element type. ``apply(graph, args)`` returns a value, or a
+tuple of them; optional inputs that are not given are None, and left away at the end. Elementwise functions come from
+``ir/functions/``, which say their ONNX names. Inputs and attributes are those of the standard in the file's opset.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
@@ -42,11 +44,15 @@ def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Seq
         hint = f"supported operators: {', '.join(supported_operators())}"
         full = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
         raise builder.fail(f"operator {full} is not supported", hint)
+    schema = schema_of(node.op_type, builder.opset)
+    if schema is None:
+        hint = "convert the network to a later one (onnx.version_converter)"
+        raise builder.fail(f"operator {node.op_type} is not in opset {builder.opset}", hint)
     if not 1 <= len(node.output) <= getattr(rule, "outputs", 1) or not node.output[0]:
         raise builder.fail(f"has {len(node.output)} outputs", "only networks in inference form are supported")
     builder.wanted = len(node.output)
-    args = arguments(node, rule, values, builder)
-    one = build(rule, node, attributes(node, builder), builder)
+    args = arguments(node, rule, schema, values, builder)
+    one = build(rule, node, attributes(node, schema, builder), builder)
 
     def applied(given: list[Any]) -> Any:
         return elementwise(one, given, builder) if isinstance(one, Function) else one.apply(builder, given)
@@ -57,22 +63,27 @@ def run(node: onnx.NodeProto, place: int, values: Values, builder: Graph) -> Seq
     return [replace(one, node=builder.node) if isinstance(one, Tensor) and not one.node else one for one in several]
 
 
-def arguments(node: onnx.NodeProto, rule: Any, values: Values, builder: Graph) -> list[Any]:
+def arguments(node: onnx.NodeProto, rule: Any, schema: Any, values: Values, builder: Graph) -> list[Any]:
     """The inputs of a node; None for optional ones that are not given, which are left away at the end."""
     names = list(node.input)
     while names and not names[-1]:
         names.pop()
-    least, most = getattr(rule, "inputs", (1, len(names)))
+    least, most = getattr(rule, "inputs", (1, schema.max_input))
+    least, most = max(least, schema.min_input), min(most, schema.max_input)
     missing = [name for place, name in enumerate(names) if name not in values and (name or place < least)]
     if missing:
         raise builder.fail(f"reads {missing[0]!r}, which nothing before it computes", "the nodes have to be in order")
     if not least <= len(names) <= most:
-        raise builder.fail(f"has {len(names)} inputs", f"needs {least}" + (f" to {most}" if most > least else ""))
+        needed = f"{least} to {most}" if least < most < 1000 else str(least) if most == least else f"{least} or more"
+        raise builder.fail(f"has {len(names)} input{'s' * (len(names) != 1)}", f"needs {needed}")
     args = [values[name] if name else None for name in names]
     for arg in args:
         if isinstance(arg, Foreign) and not getattr(rule, "foreign", False):
             hint = "only float32 weights are supported; convert the network"
             raise builder.fail(f"element type {arg.array.dtype}", hint)
+    whole = [isinstance(arg, np.ndarray) and arg.dtype.kind == "i" for arg in args]
+    if getattr(rule, "alike", False) and any(whole) and not all(whole):
+        raise builder.fail("mixes integers and floats", "check how the network was exported")
     return args
 
 
@@ -94,27 +105,43 @@ def supported_operators() -> list[str]:
     return sorted({class_name(key) for key in OPERATORS} | functions().keys())
 
 
-def attributes(node: onnx.NodeProto, builder: Graph) -> dict[str, Any]:
-    """Attributes by field name (``transB`` -> ``trans_b``): numbers, tuples, arrays."""
+@cache
+def schema_of(operator: str, opset: int) -> Any:
+    """What the standard says of an operator in an opset; None where it is not in it."""
+    try:
+        return onnx.defs.get_schema(operator, opset, "")
+    except onnx.defs.SchemaError:
+        return None
+
+
+def attributes(node: onnx.NodeProto, schema: Any, builder: Graph) -> dict[str, Any]:
+    """Attributes by field name (``transB`` -> ``trans_b``): numbers, tuples, arrays.
+
+    Those of another opset are an error, except where they say what is so without them.
+    """
     found: dict[str, Any] = {}
     for attribute in node.attribute:
-        key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute.name).lower()
-        value = helper.get_attribute_value(attribute)
-        if isinstance(value, onnx.TensorProto):
-            value = array_of(value, builder)
-        found[key] = tuple(value) if isinstance(value, list) else value
+        name, known = attribute.name, schema.attributes.get(attribute.name)
+        if known is not None and known.type.value != attribute.type:
+            message = f"attribute {name!r} is no {known.type.name.lower()}"
+            raise builder.fail(message, "check how the network was exported")
+        value = helper.get_attribute_value(attribute) if attribute.type else None
+        if known is None and not idle(node.op_type, name, value):
+            message = f"attribute {name!r} is not supported in opset {builder.opset}"
+            raise builder.fail(message, "check which version of the operators the file states")
+        if known is not None:
+            array = array_of(value, builder) if isinstance(value, onnx.TensorProto) else value
+            key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+            found[key] = tuple(array) if isinstance(array, list) else array
     return found
 
 
 def build(rule: Any, node: onnx.NodeProto, options: dict[str, Any], builder: Graph) -> Any:
-    """An operator with its attributes; unknown ones (of an older or newer opset) are an error, not ignored.
-
-    Except those that some version of the operator has, with their default there.
-    """
+    """An operator with its attributes; those that it has no field for have to have their default."""
     unknown = options.keys() - rule.__dataclass_fields__.keys()
     wrong = sorted(key for key in unknown if not idle(node.op_type, key, options[key]))
     if wrong:
-        raise builder.fail(f"attribute {wrong[0]!r} is not supported", "convert the network to opset 13 to 21")
+        raise builder.fail(f"attribute {wrong[0]!r} is not supported", "export the network without it")
     return rule(**{key: value for key, value in options.items() if key not in unknown})
 
 

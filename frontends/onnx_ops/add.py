@@ -13,6 +13,7 @@ from ..networks.graph import Graph, Value
 @dataclass(frozen=True)
 class Add:
     inputs = (2, 2)
+    alike = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         return graph.plus(args[0], args[1])

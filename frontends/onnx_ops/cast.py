@@ -35,7 +35,8 @@ class Cast:
             raise graph.fail("of a large float to an integer", ODD)
         if array.dtype == np.float64 and not isinstance(args[0], Foreign) and kind == np.float32:
             return np.asarray(array)  # made of float32 numbers by exact operations
-        return graph.stored(np.asarray(array).astype(kind))
+        with np.errstate(over="ignore"):  # infinities are refused
+            return graph.stored(np.asarray(array).astype(kind))
 
     @property
     def name(self) -> str:

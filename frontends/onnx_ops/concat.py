@@ -16,6 +16,7 @@ from ..networks.graph import Graph, Value
 @dataclass(frozen=True)
 class Concat:
     inputs = (1, 10**6)
+    alike = True
 
     axis: int | None = None
 
@@ -30,5 +31,6 @@ class Concat:
             return args[0]
         ends = np.cumsum([shape[axis] for shape in shapes])
         shape = (*shapes[0][:axis], int(ends[-1]), *shapes[0][axis + 1 :])
+        graph.room(shape)
         places = np.split(np.arange(full_size(shape)).reshape(shape), ends[:-1], axis=axis)
         return graph.assemble(shape, list(zip(args, places, strict=True)))

@@ -19,6 +19,7 @@ from ..networks.graph import Graph, Tensor, Value
 @dataclass(frozen=True)
 class Div:
     inputs = (2, 2)
+    alike = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         left, right = args

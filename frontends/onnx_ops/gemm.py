@@ -17,6 +17,7 @@ from .mat_mul import tensor_times, times_tensor
 @dataclass(frozen=True)
 class Gemm:
     inputs = (2, 3)
+    alike = True
 
     alpha: float = 1.0
     beta: float = 1.0

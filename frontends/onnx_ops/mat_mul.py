@@ -22,6 +22,7 @@ from ..networks.graph import Graph, Tensor, Value, matrix_operator
 @dataclass(frozen=True)
 class MatMul:
     inputs = (2, 2)
+    alike = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         left, right = args

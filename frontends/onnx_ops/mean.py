@@ -14,6 +14,7 @@ from ..networks.graph import Graph, Tensor, Value
 @dataclass(frozen=True)
 class Mean:
     inputs = (1, 10**6)
+    alike = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         total = reduce(graph.plus, args)

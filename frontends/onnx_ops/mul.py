@@ -16,6 +16,7 @@ from ..networks.graph import Graph, Tensor, Value
 @dataclass(frozen=True)
 class Mul:
     inputs = (2, 2)
+    alike = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         left, right = args

@@ -14,6 +14,7 @@ from ..networks.graph import Graph, Value
 @dataclass(frozen=True)
 class Sum:
     inputs = (1, 10**6)
+    alike = True
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         return reduce(graph.plus, args)
