@@ -19,7 +19,7 @@ from isinglass.frontends.networks.box import Box
 from isinglass.frontends.networks.network import Layer, Network
 from isinglass.frontends.networks.properties import argmax_is, prove, question
 from isinglass.frontends.networks.reader import read_network
-from isinglass.frontends.networks.through_ending import through_ending
+from isinglass.frontends.networks.through_ending import file_outputs, through_ending
 from isinglass.ir.affine import Affine
 from isinglass.ir.counterexample import unsafe_arithmetic
 from isinglass.ir.errors import InputError, IsinglassError, Refused
@@ -82,6 +82,7 @@ def test_the_layers_end_with_the_scores(name: str, tmp_path: Path) -> None:
         assert np.array_equal(file[:, 0], 2 - scores[:, ::-1].argmax(axis=1))
     else:
         np.testing.assert_allclose(file, np.log(soft) if kind == "log-softmax" else soft, atol=1e-6)
+    np.testing.assert_allclose([file_outputs(network, one) for one in scores], file, atol=1e-6)
 
 
 REFUSED: dict[str, tuple[str, Case]] = {

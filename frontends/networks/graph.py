@@ -8,6 +8,7 @@ the first becomes a layer of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 
@@ -28,6 +29,10 @@ from .tensor import Foreign, Tensor, Value, image, matrix_operator, whole
 __all__ = ["Foreign", "Graph", "Tensor", "Value", "matrix_operator", "whole"]
 
 
+MOST_ELEMENTS = 1 << 27
+"""Most elements that all tensors of a network may have together: a small file must not fill the memory."""
+
+
 class Graph:
     """The layers made so far and the node being read. Operators call :meth:`plus`, :meth:`function`, :meth:`fail`...
 
@@ -40,6 +45,7 @@ class Graph:
         self.opset = opset
         self.node = ""
         self.wanted = 1
+        self.made = 0
         self.layers: list[Layer] = []
         self.notes: list[Note] = []
         self._counts = {"z": 0, "h": 0}
@@ -53,8 +59,20 @@ class Graph:
         """Something rounded at the current node, for the ledger of every problem that holds the network."""
         self.notes.append(Note("onnx", what, self.node, count, amount, unit, loss=True))
 
+    def room(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape itself. Raises :class:`InputError` where a tensor of that shape would be too much."""
+        if self.made + prod(shape) > MOST_ELEMENTS:
+            message = f"a tensor of shape {shape}, more than {MOST_ELEMENTS:,} elements in all"
+            raise self.fail(message, "use a smaller network")
+        return shape
+
+    def take(self, value: Value | Foreign) -> None:
+        """Count the elements of a new tensor. Raises :class:`InputError` where there are too many in all."""
+        shape = value.array.shape if isinstance(value, Foreign) else value.shape
+        self.made += prod(self.room(shape))
+
     def input(self, shape: tuple[int, ...]) -> Tensor:
-        return Tensor(shape, Affine.of_variable(INPUT, int(np.prod(shape, dtype=np.int64))))
+        return Tensor(shape, Affine.of_variable(INPUT, prod(self.room(shape))))
 
     # layers
 
@@ -136,7 +154,7 @@ class Graph:
     def common_shape(self, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that both broadcast to."""
         try:
-            return np.broadcast_shapes(left, right)
+            return self.room(np.broadcast_shapes(left, right))
         except ValueError:
             raise self.fail(f"shapes {left} and {right} do not fit", "check how the network was exported") from None
 
@@ -189,9 +207,9 @@ class Graph:
         factors = np.asarray(factor)
         if isinstance(value, Tensor):
             return self.scaled(value, factors)
+        self.common_shape(value.shape, factors.shape)
         if value.dtype.kind == "i" and factors.dtype.kind == "i":
             return np.asarray(value * factors)
-        self.common_shape(value.shape, factors.shape)
         numbers, factors = np.asarray(value, np.float64), np.asarray(factors, np.float64)
         if not product_is_exact(numbers, factors):
             raise self.fail("a product of constants is no float64", "fold the constants when exporting the network")

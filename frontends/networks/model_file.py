@@ -83,10 +83,24 @@ def parse(content: bytes, name: str) -> onnx.ModelProto:
         raise InputError(f"{name}: not an ONNX file ({error})", code="onnx", hint=CUT) from error
     if not model.graph.node and not model.graph.output:
         raise InputError(f"{name}: holds no network", code="onnx", hint=CUT)
+    if not text_only(model.graph):
+        raise InputError(f"{name}: has a name that is no text", code="onnx", hint=CUT)
+    if not 0 < model.ir_version <= onnx.IR_VERSION:
+        hint = f"versions up to {onnx.IR_VERSION} are known; export it for one of them"
+        raise InputError(f"{name}: version {model.ir_version} of the file format", code="onnx", hint=hint)
     if model.functions:
         hint = "write its functions out (onnx.inliner.inline_local_functions)"
         raise InputError(f"{name}: has operators of its own, functions", code="onnx", hint=hint)
     return model
+
+
+def text_only(graph: onnx.GraphProto) -> bool:
+    """Whether all names are text (damaged ones are read as bytes)."""
+    found = [*graph.initializer, *graph.input, *graph.output]
+    names = [one.name for one in found] + [name for node in graph.node for name in (*node.input, *node.output)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *(attribute.name for attribute in node.attribute)]
+    return all(isinstance(name, str) for name in names)
 
 
 def standard_opset(model: onnx.ModelProto, name: str) -> int:

@@ -36,6 +36,7 @@ def read_network(path: str | Path) -> Network:
         for output, value in zip(node.output, run(node, place, values, builder), strict=False):
             if not output:
                 continue
+            builder.take(value)
             if output in values:
                 raise builder.fail(f"computes {output!r} a second time", "every tensor needs a name of its own")
             # a matrix that several nodes read stands once, in a layer of its own

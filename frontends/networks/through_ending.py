@@ -14,12 +14,13 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
+from scipy.special import log_softmax, softmax
 
 from ...ir.affine import Affine
 from ...ir.errors import Refused
 from ...ir.exact import Exact
 from ...ir.operators.csr import Csr
-from ...ir.types import BoolArray, IntArray
+from ...ir.types import BoolArray, FloatArray, IntArray
 from ...ir.unsafe import UnsafeSet
 from .network import Network
 
@@ -44,6 +45,16 @@ def through_ending(network: Network, unsafe: UnsafeSet, outputs: str) -> UnsafeS
         hint = "compare two outputs (y[0] >= y[1]), or export the network without its last operator"
         raise Refused(message, code="ending", hint=hint)
     return unsafe
+
+
+def file_outputs(network: Network, scores: FloatArray) -> FloatArray:
+    """What the file's last operator makes of scores [k], in float64."""
+    if network.ending.startswith("argmax"):
+        last = network.ending.endswith("last")
+        return np.array([len(scores) - 1 - scores[::-1].argmax() if last else scores.argmax()], dtype=np.float64)
+    if network.ending:
+        return np.asarray(log_softmax(scores) if network.ending == "log-softmax" else softmax(scores))
+    return scores
 
 
 def fine(ending: str, unsafe: UnsafeSet, rows: sparse.csr_array, outputs: str) -> BoolArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -94,7 +95,8 @@ def windows(
     if min(out) < 1 or not min(size):
         message = f"windows over {list(span)} elements of a tensor of shape {shape}"
         raise graph.fail(message, "check how the network was exported")
-    graph.common_shape(shape[:2] + tuple(out), ())
+    graph.room((shape[1], prod(out), prod(kernel)))
+    graph.room((shape[1], *(n + p + q for n, p, q in zip(size, before, after, strict=True))))
     found = (size, kernel, strides, dilations, before, after, out)
     return Windows(*(tuple(int(n) for n in numbers) for numbers in found))
 

@@ -14,7 +14,7 @@ from ...ir.types import AnyArray
 from ..networks.axes import ODD, full_size, integers
 from ..networks.graph import Foreign, Graph, Value
 
-LIMIT = 10**8
+LIMIT = 1 << 25
 """Most numbers that a file may ask for with a shape."""
 
 

@@ -29,4 +29,5 @@ class Gather:
         if ((places < -size) | (places >= size)).any():
             raise graph.fail(f"an index is not in {-size}..{size - 1}", ODD)
         places %= max(size, 1)
+        graph.room((*data.shape[:axis], *places.shape, *data.shape[axis + 1 :]))
         return graph.rearrange(data, lambda array: np.take(array, places, axis=axis))
