@@ -50,8 +50,8 @@ def prove_vnnlib(
     unsafe = through_ending(network, unsafe_set(query, x_name, output_name(prefix)), output_name(prefix))
     claim = f"no input satisfies {Path(query.path).name}"
     x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
-    blocks = (x, *network_blocks(network, prefix, x_name))
-    return Prove(Problem(claim, blocks), unsafe, claim, x_name, output_name(prefix), network.path, dict(options or {}))
+    problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)), ledger=network.notes)
+    return Prove(problem, unsafe, claim, x_name, output_name(prefix), network.path, dict(options or {}))
 
 
 def unsafe_set(query: Query, inputs: str, outputs: str) -> UnsafeSet:
