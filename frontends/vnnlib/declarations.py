@@ -79,6 +79,8 @@ class Names:
         if len(self.parser.source.mistakes) + len(self.parser.source.refusals) > before:
             return None
         by_role = {role: self.tensors[name] for name, role in self.roles.items()}
+        if by_role.keys() < {"input", "output"}:  # a mistake after so many that it was not added
+            return None
         return by_role["input"], by_role["output"]
 
     def read_version(self, frame: Frame) -> None:
