@@ -122,9 +122,10 @@ def parse_defines(defines: tuple[str, ...]) -> dict[str, str]:
 @click.option("--timeout", type=float, help="Seconds.")
 @click.option("--seed", type=int, help="0 unless stated.")
 @click.option("--reads", type=int, help="Samples wanted from a sampler; 100 unless stated.")
+@click.option("--certify", is_flag=True, help="Prove the answer by a branch and bound of our own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float | None, seed: int | None,
-        reads: int | None, as_json: bool, **options: Any) -> None:  # fmt: skip
+        reads: int | None, certify: bool, as_json: bool, **options: Any) -> None:  # fmt: skip
     """Answer the question that SPEC states."""
     from . import api
 
@@ -136,6 +137,7 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
             timeout=timeout,
             seed=seed,
             reads=reads,
+            certify=certify,
             progress=tell,
             **given(options),
         )
@@ -147,16 +149,20 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
 @click.argument("prop", required=False, type=click.Path(path_type=Path), metavar="[PROPERTY]")
 @spec_options
 @click.option("--goal", type=click.Choice(["feasible", "margin"]),
-              help="Of a claim: any counterexample (unless stated), or the clearest.")  # fmt: skip
-@click.option("--bounds", type=click.Choice(["crown", "interval"]), help="Of a claim: where big-M numbers come from.")
+              help="Of a claim: any counterexample (default), or the clearest one.")  # fmt: skip
+@click.option("--bounds", type=click.Choice(["crown", "interval"]),
+              help="Of a claim: where big-M numbers come from (default: crown).")  # fmt: skip
 @click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated, lp for a claim.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory of the bundle.")
 def compile_command(spec: Path, prop: Path | None, defines: tuple[str, ...], target: str | None, output: Path,
                     **options: Any) -> None:  # fmt: skip
     """Compile SPEC into a bundle for an outside solver; or SPEC, a network, and a VNN-LIB PROPERTY of it."""
     from . import api, verification
+    from .ir.errors import UsageError
 
     chosen = given(options) | {name: options[name] for name in ("goal", "bounds") if options[name]}
+    if prop is not None and defines:
+        raise UsageError("-D is for specs; a network and a property have no parameters")
     with progress() as tell:
         task = api.read(spec, parse_defines(defines)) if prop is None else verification.read_task(spec, prop)
         compiled = api.compile(task, target, progress=tell, **chosen)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from xml.etree import ElementTree
 
 import numpy as np
@@ -68,7 +69,7 @@ def _highs(text: str, file: str) -> tuple[str, dict[str, float]]:
         return _status(status), {}
     feasible = next((line.strip() for line in lines[:start] if line.strip() in ("Feasible", "Infeasible")), "")
     count = int(lines[start].split()[-1]) if lines[start].split()[-1].isdecimal() else 0
-    rows = lines[start + 1 : start + 1 + count]
+    rows = list(takewhile(lambda line: not line.startswith("#"), lines[start + 1 : start + 1 + count]))
     found = _points(rows, file, start + 2)
     if len(found) != count:
         message = f"{file}: {len(found)} of {count} columns"

@@ -49,10 +49,10 @@ from .networks.view import NetView
 WHO = "negate-claim"
 GOALS = ("feasible", "margin")
 """``feasible``: any counterexample; ``margin``: the one whose least row is greatest (of the cases that are left)."""
-BOUNDS = ("interval", "crown")
+BOUNDS = ("crown", "interval")
 
 
-def negate_claim(task: Prove, goal: str = "feasible", bounds: str = "interval") -> Step:
+def negate_claim(task: Prove, goal: str = "feasible", bounds: str = "crown") -> Step:
     """The problem whose feasible points are the counterexamples; ``goal`` and ``bounds`` as in ``GOALS``, ``BOUNDS``.
 
     Raises :class:`Infeasible` where bounds exclude every case, so that there is nothing left to solve, and

@@ -3,7 +3,7 @@
 *needs*: level MIP. *keeps*: labels, every number as float64, the order of variables. *changes*: a maximum becomes the
 minimum of the negated objective (a CQM always minimises); a row with two sides becomes two constraints, ``r`` and
 ``r__low``; equalities of binaries with all coefficients 1 and right side 1 are marked as discrete where they do not
-overlap. Bounds that a CQM can't hold (real 1e30, whole 2^53) are refused; missing ones become those.
+overlap. Bounds that a CQM can't hold (real 1e30, whole 2^53 - 1) are refused; missing ones become those.
 Source: dimod 0.12, ``constrained.py``.
 """
 
@@ -25,7 +25,7 @@ from ..mixed_integer import MixedInteger, mixed_integer
 from ..modelling import linear_problem_of
 from ..target import Rendered, Target
 
-REAL, WHOLE = 1e30, 2.0**53
+REAL, WHOLE = 1e30, 2.0**53 - 1
 """Greatest sizes of bounds in a CQM."""
 
 
