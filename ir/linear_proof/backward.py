@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 from ..blocks import Fn
 from ..types import BoolArray, FloatArray, IntArray
@@ -115,8 +116,7 @@ class Pass:
         self.plus(dot(positive, lines.upper_offset) + dot(negative, lines.lower_offset))
         for place, arg in enumerate(fn.args):
             above, below = lines.upper_slopes[place][:, None], lines.lower_slopes[place][:, None]
-            found = positive * above
-            found += negative * below
+            found = positive * above + negative * below
             self.add(arg.variable, spread(found, arg.index, self.network.sizes[arg.variable]), paid=True)
 
     def most(self) -> FloatArray:
@@ -146,9 +146,9 @@ def spread(rows: FloatArray, index: IntArray | None, size: int) -> FloatArray:
     """Coefficients [B, M, k] of elements ``index`` of a block as coefficients [B, M, size] of the block."""
     if index is None:
         return rows
+    if np.bincount(index, minlength=1).max() > 1:
+        to = sparse.csr_array((np.ones(len(index)), (np.arange(len(index)), index)), shape=(len(index), size))
+        return np.asarray(rows.reshape(-1, len(index)) @ to).reshape(*rows.shape[:-1], size)
     found = np.zeros((*rows.shape[:-1], size))
-    if len(np.unique(index)) == len(index):
-        found[..., index] = rows
-    else:
-        np.add.at(found, (..., index), rows)
+    found[..., index] = rows
     return found

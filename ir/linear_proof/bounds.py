@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..blocks import Fn
-from ..types import FloatArray, IntArray
+from ..types import BoolArray, FloatArray, IntArray
 from .backward import Pass, State
 from .network import Network, Sum, name_of
 from .numbers import TINY, UNIT, Bounds, ball, gamma, reach
@@ -31,14 +31,14 @@ def fresh(network: Network, known: Mapping[str, Bounds], improve: bool = True) -
     for step in network.steps:
         name = name_of(step)
         if isinstance(step, Fn):
+            if improve:
+                refine_arguments(network, state, step)
             state.bounds[name] = met(function_bounds(step, state.bounds), known.get(name))
             state.relaxed[name] = relax(step, state.bounds, state.toll, None)
         else:
             found = interval(step, state)
             state.bounds[name] = met(found, known.get(name))
         state.tiny = state.tiny + tiny(network, state.bounds[name])
-        if improve and name in network.improvable:
-            refine(network, state, name)
     return state
 
 
@@ -81,22 +81,27 @@ def interval(step: Sum, state: State) -> Bounds:
 
 def tiny(network: Network, bounds: Bounds) -> FloatArray:
     """What underflow may add to a pass by products with coefficients of one block: [B]."""
-    return np.asarray((network.width + 4096) * TINY * (1 + reach(bounds).sum(axis=1)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray((network.width + 4096) * TINY * (1 + reach(bounds).sum(axis=1)))
 
 
-def refine(network: Network, state: State, name: str) -> None:
-    """Linear bounds of the elements of a block on which some function is undecided, met with what is known."""
-    lower, upper = state.bounds[name]
-    wanted = np.zeros(lower.shape, dtype=np.bool_)
-    for fn in network.read_by[name]:
-        mask = function_undecided(fn, state.bounds)
+def refine_arguments(network: Network, state: State, fn: Fn) -> None:
+    """Linear bounds of the arguments of a function, where it is undecided."""
+    names = [name for name in dict.fromkeys(arg.variable for arg in fn.args) if name in network.improvable]
+    if not names:
+        return
+    box, place = np.nonzero(function_undecided(fn, state.bounds))
+    for name in names:
+        wanted = np.zeros(state.bounds[name][0].shape, dtype=np.bool_)
         for arg in fn.args:
-            if arg.variable == name and arg.index is None:
-                wanted |= mask
-            elif arg.variable == name:
-                assert arg.index is not None
-                box, place = np.nonzero(mask)
-                wanted[box, arg.index[place]] = True
+            if arg.variable == name:
+                wanted[box, place if arg.index is None else arg.index[place]] = True
+        refine(network, state, name, wanted)
+
+
+def refine(network: Network, state: State, name: str, wanted: BoolArray) -> None:
+    """Linear bounds of the ``wanted`` elements [B, n] of a block, met with what is known."""
+    lower, upper = state.bounds[name]
     wanted &= lower < upper
     counts = wanted.sum(axis=1)
     order = np.argsort(counts, kind="stable")
@@ -106,8 +111,8 @@ def refine(network: Network, state: State, name: str) -> None:
         most = int(counts[boxes[-1]])
         index = np.argsort(~wanted[boxes], axis=1, kind="stable")[:, :most]
         low, high = two_sided(network, state.pick(boxes), name, index)
-        place = boxes[:, None], index
-        lower[place], upper[place] = np.maximum(lower[place], low), np.minimum(upper[place], high)
+        at = boxes[:, None], index
+        lower[at], upper[at] = np.maximum(lower[at], low), np.minimum(upper[at], high)
 
 
 def groups(counts: IntArray, width: int) -> list[slice]:

@@ -187,7 +187,8 @@ class Check:
         first = self.multiplier_start[self.trees.leaf[nodes[owner]]]
         size = np.asarray(flat[first + self.trees.depth[split]], np.float64)
         signed, term = np.where(below, -size, size), np.where(below, 1.0, -1.0) * size * self.value[split]
-        rows, sizes = {}, {}
+        rows: dict[str, FloatArray] = {}
+        sizes: dict[str, FloatArray] = {}
         for number, name in enumerate(forest.blocks):
             here = np.flatnonzero((forest.block[split] == number) & (size > 0))
             if not len(here):

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from ..blocks import Fn
 from ..operator import Operator
@@ -27,6 +26,7 @@ class Matrix:
     """An operator [m, n], dense or CSR; every product rounds as a sum of at most ``max(m, n)`` terms."""
 
     entries: Any
+    sparse: bool = False
     identity: bool = False
 
     @classmethod
@@ -36,7 +36,7 @@ class Matrix:
         csr = operator.to_csr()
         if rows * columns <= DENSE and csr.nnz >= SPARSE * rows * columns and not plain:
             return cls(np.ascontiguousarray(csr.toarray(), dtype=np.float64))
-        return cls(csr, plain)
+        return cls(csr, True, plain)
 
     @cached_property
     def absolute(self) -> Any:
@@ -55,12 +55,12 @@ class Matrix:
         if self.identity:
             return rows
         flat = rows.reshape(-1, rows.shape[-1])
-        product = (self.entries.T @ flat.T).T if sparse.issparse(self.entries) else flat @ self.entries
+        product = (self.entries.T @ flat.T).T if self.sparse else flat @ self.entries
         return np.ascontiguousarray(product).reshape(*rows.shape[:-1], self.entries.shape[1])
 
     def pick(self, index: IntArray) -> FloatArray:
         """Rows ``index`` [B, M]: [B, M, n]."""
-        if sparse.issparse(self.entries):
+        if self.sparse:
             found = np.asarray(self.entries[index.ravel()].toarray(), dtype=np.float64)
             return found.reshape(*index.shape, self.entries.shape[1])
         return np.asarray(self.entries[index], dtype=np.float64)
@@ -113,8 +113,9 @@ class Network:
         """Functions that read a block."""
         found: dict[str, list[Fn]] = {}
         for step in self.steps:
-            for name in dict.fromkeys(arg.variable for arg in step.args) if isinstance(step, Fn) else ():
-                found.setdefault(name, []).append(step)
+            if isinstance(step, Fn):
+                for name in dict.fromkeys(arg.variable for arg in step.args):
+                    found.setdefault(name, []).append(step)
         return found
 
     @cached_property

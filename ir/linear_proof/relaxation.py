@@ -47,7 +47,7 @@ class Relaxed:
 def function_bounds(fn: Fn, bounds: Mapping[str, Bounds]) -> Bounds:
     """Of the values of a function block."""
     lower, upper = picked(fn, bounds)
-    rules = rules_of(type(fn.function))
+    rules = rules_of(fn)
     if rules is not None:
         found: Bounds = rules.bounds(fn.function, lower, upper)
         return found
@@ -58,7 +58,7 @@ def function_bounds(fn: Fn, bounds: Mapping[str, Bounds]) -> Bounds:
 def function_undecided(fn: Fn, bounds: Mapping[str, Bounds]) -> BoolArray:
     """Where tighter bounds of the arguments of a function block would help, [B, k]."""
     lower, upper = picked(fn, bounds)
-    rules = rules_of(type(fn.function))
+    rules = rules_of(fn)
     if rules is not None:
         return np.asarray(rules.undecided(fn.function, lower, upper), dtype=np.bool_)
     return np.asarray(np.logical_or.reduce([low < high for low, high in zip(lower, upper, strict=True)]))
@@ -69,7 +69,7 @@ def relax(
 ) -> Relaxed:
     """Lines of a function block over bounds of its arguments, widened by what a pass through them rounds."""
     lower, upper = picked(fn, bounds)
-    rules = rules_of(type(fn.function))
+    rules = rules_of(fn)
     if rules is not None:
         lines: Lines = rules.lines(fn.function, lower, upper, tilt)
     else:
@@ -101,9 +101,14 @@ def repeats(arg: Arg) -> int:
     return 1 if arg.index is None or not len(arg.index) else int(np.bincount(arg.index).max())
 
 
+def rules_of(fn: Fn) -> Any:
+    """The module with the lines of a block's function, None where there is none."""
+    kind = type(fn.function)
+    return rules_in(key_of(kind), kind.__module__)
+
+
 @cache
-def rules_of(kind: type) -> Any:
-    """The module with the lines of a function class, None where there is none."""
-    key = key_of(kind)
-    own = kind.__module__ == f"isinglass.ir.functions.{key.replace('-', '_')}"
+def rules_in(key: str, module: str) -> Any:
+    """For a function of ours only, not for another one whose file has the same name."""
+    own = module == f"isinglass.ir.functions.{key.replace('-', '_')}"
     return PROOF_LINES.module(key) if own and key in PROOF_LINES else None

@@ -110,7 +110,8 @@ class Trees:
             if not len(here):
                 continue
             each, element, mine = np.arange(len(here)), np.where(free[here], forest.element[here], 0), free[here]
-            middle = low[each, element] / 2 + high[each, element] / 2
+            with np.errstate(invalid="ignore"):
+                middle = low[each, element] / 2 + high[each, element] / 2
             value[here] = np.where(np.isnan(value[here]), middle, value[here])
             left, right = high.copy(), low.copy()
             left[each, element] = np.where(mine, np.minimum(left[each, element], value[here]), left[each, element])

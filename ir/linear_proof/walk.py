@@ -75,7 +75,7 @@ class Walk:
         """Bound a batch of nodes, and push the children of those that stay open."""
         check, trees = self.check, self.check.trees
         place = check.place(self.group, batch.nodes)
-        batch = batch.part((batch.alive & self.good[place]).any(axis=1))
+        batch = batch.part(np.flatnonzero((batch.alive & self.good[place]).any(axis=1)))
         if not len(batch.nodes):
             return
         place = check.place(self.group, batch.nodes)

@@ -1,0 +1,204 @@
+"""Certificates that a network never enters an unsafe set: what is accepted is true, also at the edge."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import verification_cases as cases
+from tree_cases import exact_task, grid, hat_task, phases, saved
+
+from isinglass.frontends.networks.network import network_blocks
+from isinglass.frontends.networks.reader import read_network
+from isinglass.ir.affine import Affine
+from isinglass.ir.blocks import Var
+from isinglass.ir.case_tree import Forest, Layer
+from isinglass.ir.certificates.case_tree import proves, refuted
+from isinglass.ir.exact import Exact
+from isinglass.ir.exact_evaluation import exact_affine, exact_values
+from isinglass.ir.operators.dense import Dense
+from isinglass.ir.problem import Problem
+from isinglass.ir.tasks import Prove
+from isinglass.ir.unsafe import UnsafeSet
+
+
+@pytest.fixture
+def hat(tmp_path: Path) -> Prove:
+    return hat_task(tmp_path)
+
+
+# -- what is accepted is true ------------------------------------------------------------------------------------------
+
+
+KINDS = [cases.LINEAR, ("relu",), cases.LINEAR + cases.JUMPS, cases.SMOOTH, cases.LINEAR + cases.SMOOTH]
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+def test_accepted_claims_have_no_counterexample(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    accepted = 0
+    for number in range(12):
+        rng = np.random.default_rng([2, number])
+        asked = cases.random_question(rng, tmp_path, kinds, 7)
+        good = refuted(asked.task, saved(grid(asked.task, 8)))
+        assert not good[cases.unsafe_cases(asked, rng)].any()
+        accepted += int(good.sum())
+    assert accepted >= 6
+
+
+@pytest.mark.parametrize("contract", [False, True])
+def test_contraction_and_dropped_cases(tmp_path: Path, contract: bool) -> None:
+    accepted = 0
+    for number in range(20):
+        rng = np.random.default_rng([3, number])
+        asked = cases.random_question(rng, tmp_path, ("relu", "hardtanh"), 6)
+        good = refuted(asked.task, saved(grid(asked.task, 5, contract=contract)))
+        assert not good[cases.unsafe_cases(asked, rng)].any()
+        accepted += int(good.sum())
+    assert accepted >= 8
+
+
+def test_phase_trees_with_multipliers_prove_what_bounds_do_not(tmp_path: Path) -> None:
+    proved, more = 0, 0
+    for number in range(40):
+        rng = np.random.default_rng([4, number])
+        asked = cases.random_question(rng, tmp_path, ("relu",), 4)
+        if [layer.kind for layer in asked.net.layers] != ["relu", "linear"] or asked.net.layers[1].sources != (1,):
+            continue
+        wrong = cases.unsafe_cases(asked, rng)
+        block = asked.task.problem.fns["f.h1.def"].args[0].variable
+        for case in range(asked.task.unsafe.count):
+            forest = phases(asked, block, case)
+            good = refuted(asked.task, saved(forest))[case]
+            assert not (good and wrong[case])
+            proved += bool(good)
+            bare = Forest(forest.cases, forest.start, forest.blocks, forest.block, forest.element, forest.value, "kept")
+            more += bool(good) and not refuted(asked.task, saved(bare))[case]
+    assert proved >= 6
+    assert more >= 1
+
+
+def test_tilts_and_layers_change_bounds_but_never_soundness(tmp_path: Path) -> None:
+    accepted = 0
+    for number in range(25):
+        rng = np.random.default_rng([5, number])
+        asked = cases.random_question(rng, tmp_path, ("relu", "sigmoid", "leaky", "max", "sign", "tanh", "hardtanh"), 7)
+        task = asked.task
+        plain = grid(task, 4)
+        leaves = int(plain.leaf.sum())
+        sizes = {fn.output: task.problem.vars[fn.output].size for fn in task.problem.fns.values()}
+        tilts = {name: rng.random((leaves, size)).astype(np.float16) for name, size in sizes.items()}
+        bounded = {fn.args[0].variable for fn in task.problem.fns.values()} - {task.inputs}
+        rows = {name: np.arange(task.problem.vars[name].size) for name in sorted(bounded)}
+        layers = tuple(
+            Layer(
+                name, index, {key: rng.random((1, size)).astype(np.float32) for key, size in sizes.items()},
+                {key: rng.random((len(index), size)) for key, size in sizes.items()},
+            )
+            for name, index in rows.items()
+        )  # fmt: skip
+        for mode in ("fresh", "kept"):
+            good = refuted(task, saved(grid(task, 4, tilts=tilts, layers=layers, bounds=mode)))
+            assert not good[cases.unsafe_cases(asked, rng)].any()
+            accepted += int(good.sum())
+    assert accepted >= 10
+
+
+def test_several_forests_share_the_work(hat: Prove) -> None:
+    unsafe = hat.unsafe
+    both = UnsafeSet(
+        Affine(np.array([-2.25, -3.0]), {"f.y": Dense(np.ones((2, 1)))}), np.array([False, True]), np.array([0, 1, 2]),
+        np.array([0, 0]), unsafe.lower, unsafe.upper, unsafe.lower, unsafe.upper, "dyadic", ["one", "two"],
+    )  # fmt: skip
+    task = Prove(hat.problem, both, "claim", hat.inputs, hat.outputs)
+    one = grid(task, 2, cases=np.array([0]), start=np.array([0, 1]))
+    other = grid(task, 0, cases=np.array([1]), start=np.array([0, 1]))
+    assert proves(task, saved(one, other))
+    assert refuted(task, saved(one)).tolist() == [True, False]
+    assert refuted(task, saved(other)).tolist() == [False, True]
+    assert not proves(task, saved())
+    assert proves(task, saved(grid(task, 2), grid(task, 2)))  # twice is no mistake
+
+
+def test_no_case_needs_no_tree(hat: Prove) -> None:
+    nothing = hat.unsafe.pick(np.zeros(0, np.int64))
+    task = Prove(hat.problem, nothing, "claim", hat.inputs, hat.outputs)
+    assert proves(task, saved())
+
+
+# -- at the edge -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("above", [-1e-3, -1e-12, -(2.0**-51), 0.0, 2.0**-51, 1e-12, 1e-9, 1e-3])
+def test_the_greatest_value_decides(tmp_path: Path, above: float, strict: bool) -> None:
+    """y = relu(x) + relu(-x) on [-1, 2] is 2 at most, reached at an end; unsafe: y >= 2 + above."""
+    layers = [([[1], [-1]], [0, 0]), ([[1, 1]], [0])]
+    task = exact_task(layers, np.array([[1, -(2.0 + above)]]), [-1], [2], tmp_path, strict)
+    found = [proves(task, saved(grid(task, depth))) for depth in (0, 1, 3, 6)]
+    if above < 0 or (above == 0 and not strict):
+        assert not any(found)
+    if above >= 1e-12:
+        assert found[-1]
+
+
+def test_claims_that_are_just_false_are_never_accepted(tmp_path: Path) -> None:
+    """The greatest value is taken at a point with an exact margin of 0, or 1e-12 above it."""
+    for number in range(25):
+        rng = np.random.default_rng([6, number])
+        asked = cases.random_question(rng, tmp_path, cases.LINEAR, 6)
+        task, unsafe = asked.task, asked.task.unsafe
+        points = cases.near_points(asked, 0, rng)
+        rows, n = asked.rows[: unsafe.start[1]], asked.net.inputs
+        values = exact_values(task.problem, {"x": Exact.of(points)})
+        plain = Affine(np.zeros(len(rows)), {"x": Dense(rows[:, :n]), "f.y": Dense(rows[:, n:-1])})
+        exact = exact_affine(plain, values)
+        best = max(min(exact.fraction(b, r) for r in range(len(rows))) for b in range(len(points)))
+        shift = float(-best)
+        if Fraction(shift) < -best:
+            shift = float(np.nextafter(shift, np.inf))
+        for more in (0.0, 1e-12):
+            forms = Affine(np.full(len(rows), shift + more), plain.parts)
+            one = UnsafeSet(
+                forms, np.zeros(len(rows), np.bool_), np.array([0, len(rows)]), unsafe.region[:1], unsafe.lower,
+                unsafe.upper, unsafe.lower, unsafe.upper, "dyadic", ["edge"],
+            )  # fmt: skip
+            edge = Prove(task.problem, one, "claim", task.inputs, task.outputs)
+            assert not any(proves(edge, saved(grid(edge, depth, contract=depth == 5))) for depth in (0, 3, 5, 7))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30])
+def test_huge_and_tiny_numbers(tmp_path: Path, scale: float) -> None:
+    """Weights beyond float32 are set in the problem itself; y = scale relu(x), 2 scale at most."""
+    for claimed, wanted in ((1.9, False), (2.1, True)):
+        x = Var.of("x", "real", (1,), -1.0, 2.0)
+        layer = cases.Layer((0,), np.ones((1, 1)), np.zeros(1), "relu")
+        net = read_network(cases.write(cases.Net(1, (layer,)), tmp_path / "n.onnx"))
+        problem = Problem("p", (x, *network_blocks(net, "f.", "x")))
+        box = np.array([[-1.0]]), np.array([[2.0]])
+        unsafe = UnsafeSet(
+            Affine(np.array([-claimed * scale]), {"f.y": Dense(np.array([[scale]]))}), np.zeros(1, np.bool_),
+            np.array([0, 1]), np.array([0]), *box, *box, "dyadic", ["case"],
+        )  # fmt: skip
+        task = Prove(problem, unsafe, "claim", "x", "f.y")
+        assert proves(task, saved(grid(task, 1))) == wanted
+
+
+def test_overflow_proves_nothing(hat: Prove) -> None:
+    for low, high in ((-1e308, 1e308), (-np.inf, np.inf), (np.nan, np.nan)):
+        unsafe = hat.unsafe
+        box = np.array([[low]]), np.array([[high]])
+        wide = UnsafeSet(unsafe.forms, unsafe.strict, unsafe.start, unsafe.region, *box, *box, "dyadic", unsafe.texts)
+        task = Prove(hat.problem, wide, "claim", hat.inputs, hat.outputs)
+        assert not proves(task, saved(grid(task, 3)))
+
+
+def test_empty_and_degenerate_boxes(hat: Prove) -> None:
+    unsafe = hat.unsafe
+    known = ((3.0, 1.0, True), (1.0, 1.0, True), (2.25, 2.25, False), (2.5, 2.5, False), (-2.0, -2.0, True))
+    for low, high, wanted in known:
+        box = np.array([[low]]), np.array([[high]])
+        point = UnsafeSet(unsafe.forms, unsafe.strict, unsafe.start, unsafe.region, *box, *box, "dyadic", unsafe.texts)
+        task = Prove(hat.problem, point, "claim", hat.inputs, hat.outputs)
+        assert [proves(task, saved(grid(task, depth))) for depth in (0, 1, 3)] == [wanted] * 3
