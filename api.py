@@ -217,14 +217,16 @@ def solve(
     timeout: float | None = None,
     seed: int | None = None,
     reads: int | None = None,
+    certify: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> Answer:
     """Compile for the solver, run it, decode, re-check on the source; or drive a network question.
 
     ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or
-    an object with ``sample(bqm)``. ``seed`` 0 and ``reads`` 100 unless stated. Further options as in :func:`compile`;
-    what is not stated here is taken from the spec's ``compile { }``.
+    an object with ``sample(bqm)``. ``seed`` 0 and ``reads`` 100 unless stated. ``certify``: prove what the solver found
+    (it gets half of the time then). Further options as in :func:`compile`; what is not stated here is taken from the
+    spec's ``compile { }``.
     """
     from .compiler.defaults import known_options
 
@@ -240,7 +242,13 @@ def solve(
     if "method" in options or "master" in options or "via" in options:
         raise Refused("method, master and via are for prove goals", hint="choose a solver instead")
     chosen, name = make_solver(options.get("solver", "highs"))
-    return solve_problem(task, chosen, name, limits, options, progress)
+    if not certify:
+        return solve_problem(task, chosen, name, limits, options, progress)
+    from .certification import certified
+
+    first = limits if limits.timeout is None else replace(limits, timeout=limits.timeout / 2)
+    answer = solve_problem(task, chosen, name, first, options, progress)
+    return certified(task.problem, answer, limits, progress)
 
 
 def solve_problem(
@@ -254,6 +262,8 @@ def solve_problem(
     try:
         trace = compile_problem(task.problem, solver.level, options, options.get("pipeline"), {}, lp_tool, progress)
     except Infeasible as error:
+        from .certification import infeasible
+
         return infeasible(task.problem, error, perf_counter() - start)
     compiled = perf_counter()
     if progress:
@@ -267,21 +277,6 @@ def solve_problem(
     )  # fmt: skip
     timings = {"compile": compiled - start, "solve": solved - compiled, "decode": perf_counter() - solved}
     return answer(decoded, trace.guarantee, trace.ledger, replace(known, timings=timings))
-
-
-def infeasible(problem: Problem, error: Infeasible, seconds: float) -> Answer:
-    """A contradiction found while compiling, with a certificate where the checker can re-derive it on its own."""
-    from .ir.certificates.bound_propagation import check
-
-    certificate = {"kind": "bound-propagation", "row": error.row}
-    basis = "certificate" if check(problem, certificate) else "none"
-    return Answer(
-        "infeasible" if basis == "certificate" else "unknown",
-        basis,
-        certificate=certificate,
-        detail=(str(error.diagnostics[0].message),),
-        timings={"compile": seconds},
-    )
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ claimed is false.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,8 @@ def check_optimize(problem: Problem, answer: Answer) -> Verdict:
     if answer.status == "infeasible":
         return rejected("the answer says infeasible, and its own witness is feasible")
     held = f"the witness is feasible and has value {value!r}"
+    if answer.basis == "certificate" and answer.status in ("optimal", "bracketed"):
+        return check_bound(problem, answer, held)
     if answer.basis == "solver-word":
         return Verdict("solver-word", (held, "its optimality rests on the solver's word"))
     left = "" if answer.status == "witnessed" else f"; status {answer.status} by {answer.basis} was not re-derived"
@@ -78,6 +82,8 @@ def without_witness(problem: Problem, answer: Answer) -> Verdict:
     """Infeasible or unknown answers: a certificate is checked, a solver's word is named as such."""
     if answer.value is not None or answer.status in ("optimal", "witnessed"):
         return rejected(f"status {answer.status} without a witness")
+    if answer.status == "bracketed" and answer.basis == "certificate":
+        return check_bound(problem, answer, "there is no witness")
     if answer.status in ("unknown", "timeout", "bracketed"):
         return Verdict("witness-only", (f"status {answer.status} claims nothing that could be checked",))
     kind = str((answer.certificate or {}).get("kind", ""))
@@ -85,10 +91,41 @@ def without_witness(problem: Problem, answer: Answer) -> Verdict:
         if kind not in CERTIFICATES:
             return rejected(f"unknown certificate kind {kind!r}")
         module = CERTIFICATES.module(kind)
-        if module.check(problem, answer.certificate):
+        try:
+            proved = module.check(problem, answer.certificate)
+        except InputError as error:
+            return rejected(str(error.diagnostics[0].message))
+        if proved:
             return Verdict("accepted", (f"the {kind} certificate proves that no point is feasible",))
         return rejected(f"the {kind} certificate does not prove what the answer claims")
     return Verdict("solver-word", (f"infeasible by {answer.basis}; there is no certificate to check",))
+
+
+def check_bound(problem: Problem, answer: Answer, held: str) -> Verdict:
+    """What the certificate proves of the optimum, against the bound and the status that the answer claims."""
+    kind = str((answer.certificate or {}).get("kind", ""))
+    module = CERTIFICATES.module(kind) if kind in CERTIFICATES else None
+    if not hasattr(module, "lower_bound"):
+        return rejected(f"certificate kind {kind!r} bounds no optimum")
+    assert module is not None
+    try:
+        proved = module.lower_bound(problem, answer.certificate)
+    except InputError as error:
+        return rejected(str(error.diagnostics[0].message))
+    if proved is None:
+        return rejected(f"the {kind} certificate proves no bound")
+    best = Fraction(problem.source.scale) * proved + Fraction(problem.source.offset)
+    maximize = problem.source.maximize
+    claimed = answer.upper if maximize else answer.lower
+    if claimed is None or not math.isfinite(claimed) or (claimed < best if maximize else claimed > best):
+        side = "upper" if maximize else "lower"
+        return rejected(f"the {kind} certificate proves {side} = {float(best)!r}, the answer says {claimed!r}")
+    if answer.status == "optimal":
+        real = any(not var.discrete for var in problem.vars.values())
+        slack = (REAL_TOLERANCE if real else 2e-9) * max(1.0, abs(answer.value or 0.0))
+        if answer.value is None or abs(answer.value - claimed) > slack:
+            return rejected(f"the value {answer.value!r} is not the proved bound {claimed!r}")
+    return Verdict("accepted", (held, f"the {kind} certificate proves that none is better than {claimed!r}"))
 
 
 def wrong_numbers(problem: Problem, answer: Answer, value: float) -> list[str]:

@@ -1,0 +1,310 @@
+"""A proof for the answer to a mixed-integer program: branch and bound again, with every leaf's multipliers kept.
+
+needs: a problem whose rows ``ir/lp_proof/model.py`` can state; a tool ``open_lp``; the answer of any solver
+gives: the answer with a ``lp-tree`` certificate: optimal, infeasible, or a bracket when time was over
+
+The solver's point is the incumbent that prunes; nothing else of its word is used. A leaf counts as closed only for what
+the certificate's own arithmetic makes of its multipliers, so the checker will find the same bounds. Better points met
+on the way are evaluated on the source and taken. Branching: pseudocosts, started by strong branching; plunging, then
+the node of least bound.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import count
+from time import monotonic
+
+import numpy as np
+from scipy import sparse
+
+from ...ir.answers import Answer
+from ...ir.decoding import REAL_TOLERANCE, shaped
+from ...ir.errors import Refused
+from ...ir.evaluate import evaluate
+from ...ir.lp_proof.leaves import Leaves
+from ...ir.lp_proof.model import Model, activity
+from ...ir.problem import Problem
+from ...ir.protocols import Event, Limits, LpResult, OpenLp
+from ...ir.types import FloatArray, IntArray
+from ._lp_tree import SMALL, Node, Pseudocosts, written
+
+NODES = 2_000_000
+TRIED = 6
+"""Variables without a history that strong branching tries at a node."""
+PERIOD = 0.5
+"""Seconds between events."""
+
+
+def certify(problem: Problem, answer: Answer, open_lp: OpenLp, limits: Limits) -> Generator[Event, None, Answer]:
+    """The answer with a certificate, or as it was with a word on why there is none. ``limits``: its time goes to the
+    search here."""
+    try:
+        search = Search.of(problem, answer, open_lp)
+    except Refused as error:
+        return answer.with_fields(detail=(*answer.detail, f"not certified: {error.diagnostics[0].message}"))
+    yield from search.run(limits)
+    return certified(problem, answer, search)
+
+
+@dataclass(eq=False)
+class Search:
+    """``point`` [variables] and ``value`` (minimised): the incumbent. ``root``: the tree; ``heap``: its open nodes.
+
+    ``finished``: no node is open.
+    """
+
+    problem: Problem
+    model: Model
+    leaves: Leaves
+    open_lp: OpenLp
+    point: FloatArray | None
+    value: float
+    root: Node
+    costs: Pseudocosts
+    nodes: int = 1
+    finished: bool = False
+    heap: list[tuple[float, int, Node]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, problem: Problem, answer: Answer, open_lp: OpenLp) -> Search:
+        model = Model.of(problem)
+        root = Node(model.lower, model.upper, -np.inf, -np.inf)
+        found = cls(problem, model, Leaves(model), open_lp, None, np.inf, root, Pseudocosts.of(len(model.cost)))
+        if answer.witness is not None:
+            blocks = [flat(answer.witness[name], var.labels()) for name, var in problem.vars.items()]
+            found.offer(np.concatenate([np.zeros(0), *blocks]))
+        return found
+
+    @property
+    def tolerance(self) -> float:
+        """How far below ``value`` a bound may stay: what float64 objectives are off by, more where reals occur."""
+        whole = self.model.whole[: self.model.variables].all()
+        return (1e-9 if whole else 0.5 * REAL_TOLERANCE) * max(1.0, abs(self.value))
+
+    def offer(self, point: FloatArray) -> bool:
+        """Take a point [variables] if the source accepts it and it is better."""
+        whole = self.model.whole[: self.model.variables]
+        point = np.where(whole, np.rint(point), point)
+        result = evaluate(self.problem, self.problem.unstack(point[None]), tolerance=REAL_TOLERANCE)
+        if not result.feasible[0] or not result.minimised[0] < self.value:
+            return False
+        self.point, self.value = point, float(result.minimised[0])
+        return True
+
+    def run(self, limits: Limits) -> Generator[Event, None, None]:
+        """Grow the tree until every leaf is closed, or time or nodes are used up."""
+        model = self.model
+        session = self.open_lp(model.matrix, model.low, model.high, model.lower, model.upper, model.cost)
+        order, told = count(), monotonic()
+        node: Node | None = self.root
+        while node is not None or self.heap:
+            if node is None:
+                node = heapq.heappop(self.heap)[2]
+            if limits.over or self.nodes > NODES:
+                return
+            assert node.lower is not None
+            assert node.upper is not None
+            session.set_bounds(node.lower, node.upper)
+            result = session.solve(limits.left())
+            if result.status in ("limit", "unbounded"):
+                return
+            children = self.visited(node, result, session, limits)
+            if children:
+                self.nodes += 2
+                first, second = sorted(children, key=lambda one: one.guess)
+                heapq.heappush(self.heap, (second.bound, next(order), second))
+                node = first
+            else:
+                node = None
+            if monotonic() - told > PERIOD:
+                told = monotonic()
+                yield Event(f"certify: {self.nodes} nodes, {len(self.heap)} open")
+        self.finished = True
+
+    def visited(self, node: Node, result: LpResult, session: object, limits: Limits) -> tuple[Node, Node] | None:
+        """Close a node with what its program proves, or split it."""
+        assert node.lower is not None
+        assert node.upper is not None
+        if result.status == "infeasible":
+            for ray in self.rays(node, result, limits):
+                if self.proved(node, ray, True) == np.inf:
+                    node.keep(ray, True, np.inf)
+                    return None
+            return self.divided(node, None)
+        assert result.x is not None
+        assert result.dual is not None
+        bound = self.proved(node, result.dual, False)
+        if bound >= node.bound:
+            node.keep(result.dual, False, bound)
+        if self.closed(node.bound):
+            return None
+        x, free = result.x, self.free(node)
+        part = np.abs(x[free] - np.rint(x[free]))
+        candidates = free[part > SMALL]
+        if not candidates.size:
+            self.offer(x[: self.model.variables])
+            return None if self.closed(node.bound) else self.divided(node, x)
+        variable = self.chosen(candidates, x, node, result.value, session, limits)
+        floor = int(np.floor(x[variable]))
+        down = x[variable] - floor
+        guess = self.costs.total[:, variable] / np.maximum(self.costs.count[:, variable], 1)
+        value = -1 if self.model.spin[variable] else floor
+        return node.split(self.model, variable, value, (guess[0] * down, guess[1] * (1 - down)))
+
+    def rays(self, node: Node, result: LpResult, limits: Limits) -> Iterator[FloatArray]:
+        """Multipliers [m] that may show that a node holds no point: the solver's, those of the row that fails most,
+        the solver's without a warm start."""
+        assert node.lower is not None
+        assert node.upper is not None
+        model = self.model
+        if result.ray is not None:
+            yield result.ray
+        least, most = activity(model.matrix, node.lower, node.upper)
+        with np.errstate(invalid="ignore"):
+            failing = np.maximum(least - model.high, model.low - most)
+        alone = np.zeros(len(failing))
+        if failing.size and np.nanmax(failing) > 0:
+            worst = int(np.nanargmax(failing))
+            alone[worst] = 1.0 if model.low[worst] - most[worst] == failing[worst] else -1.0
+        yield alone
+        fresh = self.open_lp(model.matrix, model.low, model.high, node.lower, node.upper, model.cost)
+        again = fresh.solve(limits.left())
+        if again.ray is not None:
+            yield again.ray
+
+    def closed(self, bound: float) -> bool:
+        """Whether no point below a bound of cost.x is better than the incumbent."""
+        raised = self.model.raised(bound) if np.isfinite(bound) else None
+        return bound == np.inf or (raised is not None and raised >= Fraction(self.value - self.tolerance)
+                                   if np.isfinite(self.value) else False)  # fmt: skip
+
+    def free(self, node: Node) -> IntArray:
+        """Whole variables of the problem that are not fixed in a node."""
+        assert node.lower is not None
+        assert node.upper is not None
+        n = self.model.variables
+        return np.flatnonzero(self.model.whole[:n] & (node.lower < node.upper)[:n])
+
+    def divided(self, node: Node, x: FloatArray | None) -> tuple[Node, Node] | None:
+        """Split where the program gives no reason to: rounding errors or tolerances stand in the way of a proof."""
+        free = self.free(node)
+        if not free.size:
+            return None
+        assert node.lower is not None
+        assert node.upper is not None
+        width = np.minimum(node.upper[free] - node.lower[free], 2.0**50)
+        variable = int(free[np.argmax(width)])
+        low, high = node.lower[variable], node.upper[variable]
+        middle = x[variable] if x is not None else 0.0 if not np.isfinite(low + high) else (low + high) / 2
+        value = int(np.floor(np.clip(middle, low, high - 1 if np.isfinite(high) else np.inf)))
+        return node.split(self.model, variable, -1 if self.model.spin[variable] else value, (0.0, 0.0))
+
+    def proved(self, node: Node, multipliers: FloatArray, farkas: bool) -> float:
+        """What multipliers [m] prove on a node, in the certificate's arithmetic."""
+        assert node.lower is not None
+        assert node.upper is not None
+        row = sparse.csr_array(multipliers[None])
+        found = self.leaves.bounds(row, np.array([farkas]), node.lower[None], node.upper[None])
+        return float(found[0])
+
+    def chosen(
+        self, candidates: IntArray, x: FloatArray, node: Node, value: float, session: object, limits: Limits
+    ) -> int:
+        """The variable to split: greatest product of expected rises; unknown ones are tried first."""
+        unknown = candidates[(self.costs.count[:, candidates] == 0).any(axis=0)]
+        middle = np.abs(x[unknown] - np.floor(x[unknown]) - 0.5)
+        for variable in unknown[np.argsort(middle, kind="stable")][:TRIED].tolist():
+            self.tried(variable, x[variable], node, value, session, limits)
+        return int(candidates[np.argmax(self.costs.scores(candidates, x))])
+
+    def tried(self, variable: int, at: float, node: Node, value: float, session: object, limits: Limits) -> None:
+        """Learn how the bound rises when a variable is rounded."""
+        assert node.lower is not None
+        assert node.upper is not None
+        floor = np.floor(at)
+        for side, distance in ((0, at - floor), (1, floor + 1 - at)):
+            lower, upper = node.lower.copy(), node.upper.copy()
+            if side:
+                lower[variable] = 1 if self.model.spin[variable] else floor + 1
+            else:
+                upper[variable] = -1 if self.model.spin[variable] else floor
+            session.set_bounds(lower, upper)  # type: ignore[attr-defined]
+            result = session.solve(limits.left())  # type: ignore[attr-defined]
+            rise = result.value - value if result.status == "optimal" else abs(value) + 1.0
+            if result.status in ("optimal", "infeasible"):
+                self.costs.learn(side, variable, rise, distance)
+
+    def least(self) -> Fraction | float:
+        """The bound of the minimised objective that the tree proves; inf: no point, -inf: none."""
+        bounds, stack = [np.inf], [self.root]
+        while stack:
+            node = stack.pop()
+            if node.below is not None and node.above is not None:
+                stack += [node.above, node.below]
+            else:
+                bounds.append(node.bound)
+        least = min(bounds)
+        raised = self.model.raised(least) if least < np.inf else None
+        return least if least == np.inf else -np.inf if raised is None else raised
+
+
+def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
+    """The answer with what the tree proves."""
+    least = search.least()
+    answer = improved(problem, answer, search)
+    if least == -np.inf:
+        why = "its linear relaxation gives no bound" if search.finished or search.nodes == 1 else "time was over"
+        return answer.with_fields(detail=(*answer.detail, f"not certified: {why}"))
+    certificate = written(search.root, search.model).to_plain()
+    told = f"a tree of {search.nodes} linear programs"
+    if least == np.inf:
+        if search.point is not None:
+            detail = "not certified: the witness holds within the tolerance for reals, exactly there is no point"
+            return answer.with_fields(detail=(*answer.detail, detail))
+        return answer.with_fields(
+            status="infeasible", basis="certificate", certificate=certificate, lower=None, upper=None,
+            detail=(*answer.detail, f"certified by {told}"),
+        )  # fmt: skip
+    assert isinstance(least, Fraction)
+    bound = source_bound(problem, least, answer.value)
+    side = {"upper": bound} if problem.source.maximize else {"lower": bound}
+    done = search.point is not None and least >= Fraction(search.value - 2 * search.tolerance)
+    detail = f"certified by {told}" if done else f"certified is a bound only: {told} was not finished"
+    return answer.with_fields(
+        status="optimal" if done else "bracketed", basis="certificate", certificate=certificate,
+        detail=(*answer.detail, detail), **side,
+    )  # fmt: skip
+
+
+def improved(problem: Problem, answer: Answer, search: Search) -> Answer:
+    """The answer with the search's point where it is better than the solver's."""
+    if search.point is None:
+        return answer
+    values = problem.unstack(search.point[None])
+    value = float(problem.source.value(np.array(search.value)))
+    if answer.witness is not None and answer.value == value:
+        return answer
+    witness = {name: shaped(var, values[name][0]) for name, var in problem.vars.items()}
+    side = "lower" if problem.source.maximize else "upper"
+    return answer.with_fields(status="witnessed", basis="none", value=value, witness=witness, **{side: value})
+
+
+def source_bound(problem: Problem, least: Fraction, value: float | None) -> float:
+    """A bound of the minimised objective in the source's sense, rounded away from it, at most up to ``value``."""
+    exact = Fraction(problem.source.scale) * least + Fraction(problem.source.offset)
+    found = float(exact)
+    if problem.source.maximize:
+        found = found if Fraction(found) >= exact else float(np.nextafter(found, np.inf))
+        return found if value is None else max(found, value)
+    found = found if Fraction(found) <= exact else float(np.nextafter(found, -np.inf))
+    return found if value is None else min(found, value)
+
+
+def flat(given: object, labels: Iterable[str]) -> FloatArray:
+    """The numbers of one block of a witness."""
+    table = [given[label] for label in labels] if isinstance(given, dict) else given
+    return np.asarray(table, dtype=np.float64).ravel()

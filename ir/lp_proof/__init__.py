@@ -1,0 +1,5 @@
+"""What the ``lp-tree`` certificate rests on: a problem as linear rows, and bounds from multipliers that round outward.
+
+``entries.py`` terms as entries, ``model.py`` the rows and bounds of a problem, ``products.py`` products of variables as
+columns of their own, ``leaves.py`` what multipliers prove over a box, ``tree.py`` how a proof is written down.
+"""

@@ -1,0 +1,94 @@
+"""Trees of linear programs: how a proof about a mixed-integer program is written down. No finding, no checking.
+
+``{"kind": "lp-tree", "columns", "rows", "variable", "value", "farkas", "start", "row", "multiplier"}``. ``variable``
+and ``value`` [N] are the nodes in preorder: a node, the subtree of ``x <= value``, that of ``x >= value + 1`` (of
+``x >= 1`` for a spin, split at -1); variable -1 is a leaf. Leaf k of L, in preorder, has the multipliers
+``multiplier[start[k]:start[k + 1]]`` of rows ``row[...]`` of the model (``model.py``), to be read as multipliers of the
+costs or, where ``farkas`` [L] is 1, as a proof that its box holds no point. Arrays are packed as in
+``ir/case_tree.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..case_tree import FLOATS, NODES, WHOLE, Unpacker, narrow, packed
+from ..errors import InputError
+from ..types import BoolArray, FloatArray, IntArray
+
+KIND = "lp-tree"
+FIELDS = ("variable", "value", "farkas", "start", "row")
+
+
+@dataclass(frozen=True, eq=False)
+class LpTree:
+    """The arrays of a proof; see above. ``columns``, ``rows``: size of the model it was made for."""
+
+    columns: int
+    rows: int
+    variable: IntArray
+    value: IntArray
+    farkas: BoolArray
+    start: IntArray
+    row: IntArray
+    multiplier: FloatArray
+
+    @property
+    def leaves(self) -> int:
+        return len(self.farkas)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        arrays = {name: packed(narrow(np.asarray(getattr(self, name), dtype=np.int64))) for name in FIELDS}
+        sizes = {"columns": self.columns, "rows": self.rows}
+        return {"kind": KIND, **sizes, **arrays, "multiplier": packed(np.asarray(self.multiplier, dtype=np.float64))}
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> LpTree:
+        """Read back what :meth:`to_plain` wrote; whether it fits a model is not looked at but for the sizes it states.
+
+        Raises :class:`InputError` for everything else.
+        """
+        if data.get("kind") != KIND or set(data) != {"kind", "columns", "rows", *FIELDS, "multiplier"}:
+            raise fault("it has other fields than it should")
+        columns, rows = data["columns"], data["rows"]
+        if type(columns) is not int or type(rows) is not int:
+            raise fault("its sizes are no whole numbers")
+        reader = Unpacker()
+        try:
+            variable, value, farkas, start, row = (reader.array(data[f], WHOLE, 1).astype(np.int64) for f in FIELDS)
+            multiplier = reader.array(data["multiplier"], FLOATS, 1).astype(np.float64)
+        except InputError as error:
+            raise fault(str(error.diagnostics[0].message).partition("malformed: ")[2]) from error
+        tree = cls(columns, rows, variable, value, farkas == 1, start, row, multiplier)
+        check_shape(tree)
+        return tree
+
+
+def fault(message: str) -> InputError:
+    return InputError(f"the lp-tree certificate is malformed: {message}", code="certificate")
+
+
+def check_shape(tree: LpTree) -> None:
+    """Lengths and ranges; raises :class:`InputError`."""
+    nodes, start = len(tree.variable), tree.start
+    if not 0 < nodes <= NODES or len(tree.value) != nodes:
+        raise fault("its nodes' arrays have different lengths")
+    leaf = tree.variable < 0
+    if ((tree.variable < -1) | (tree.variable >= tree.columns)).any() or int(leaf.sum()) != tree.leaves:
+        raise fault("a split names no variable, or leaves are missing")
+    open_before = 1 + np.concatenate([[0], np.cumsum(np.where(leaf, -1, 1))])
+    if open_before[-1] != 0 or (open_before[:-1] < 1).any():
+        raise fault("its nodes are no tree in preorder")
+    if len(start) != tree.leaves + 1 or start[0] != 0 or start[-1] != len(tree.row) or (np.diff(start) < 0).any():
+        raise fault("its multipliers do not belong to its leaves")
+    if len(tree.row) != len(tree.multiplier) or ((tree.row < 0) | (tree.row >= tree.rows)).any():
+        raise fault("a multiplier names no row")
+    if not np.isfinite(tree.multiplier).all():
+        raise fault("a multiplier is no number")
+    if (np.abs(tree.value) >= 2**53).any():
+        raise fault("a split lies out of range")
