@@ -205,8 +205,8 @@ class _Piece:
     def of(cls, problem: Problem, block: Lin | Poly, entries: Entries, products: Products) -> _Piece:
         column = products.column(entries)
         free = column < 0
-        constant = np.bincount(entries.row[free], entries.coefficient[free], entries.rows)
-        size = np.bincount(entries.row[free], np.abs(entries.coefficient[free]), entries.rows)
+        constant = sums(entries.row[free], entries.coefficient[free], entries.rows)
+        size = sums(entries.row[free], np.abs(entries.coefficient[free]), entries.rows)
         assert block.rhs is not None
         least = block.least if isinstance(block, Lin) else None
         low = block.rhs if block.sense == "==" else np.full(block.size, -inf) if least is None else least
@@ -280,8 +280,13 @@ def activity(matrix: sparse.csr_array, lower: FloatArray, upper: FloatArray) -> 
     """Least and greatest A x over a box, up to rounding; infinite where a side is."""
     row, size = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.shape[0]
     one, two = matrix.data * lower[matrix.indices], matrix.data * upper[matrix.indices]
-    least, most = (np.bincount(row, part, size) for part in (np.minimum(one, two), np.maximum(one, two)))
+    least, most = (sums(row, part, size) for part in (np.minimum(one, two), np.maximum(one, two)))
     return least, most
+
+
+def sums(place: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Sums of ``values`` by their place, [size]."""
+    return np.asarray(np.bincount(place, values, size), dtype=np.float64)
 
 
 def whole_rows(matrix: sparse.csr_array, lower: FloatArray, upper: FloatArray) -> IntArray:
@@ -295,8 +300,9 @@ def whole_rows(matrix: sparse.csr_array, lower: FloatArray, upper: FloatArray) -
 def stacked(
     pieces: list[tuple[sparse.csr_array, sparse.csr_array, FloatArray, FloatArray, FloatArray]], repeated: int
 ) -> Rows:
-    matrix, size = (sparse.csr_array(sparse.vstack([p[k] for p in pieces], format="csr")) for k in range(2))
-    low, high, side = (np.concatenate([piece[k] for piece in pieces]) for k in range(2, 5))
+    matrix = sparse.csr_array(sparse.vstack([piece[0] for piece in pieces], format="csr"))
+    size = sparse.csr_array(sparse.vstack([piece[1] for piece in pieces], format="csr"))
+    low, high, side = (np.concatenate([piece[k] for piece in pieces]) for k in (2, 3, 4))
     return Rows(matrix, size, low, high, side, np.full(len(low), -1), np.zeros(len(low)), repeated)
 
 
@@ -322,7 +328,7 @@ def objective(entries: Entries, products: Products, width: int) -> tuple[FloatAr
     column = products.column(entries)
     used = column >= 0
     value = entries.coefficient[used]
-    cost, size = (np.bincount(column[used], part, width) for part in (value, np.abs(value)))
+    cost, size = (sums(column[used], part, width) for part in (value, np.abs(value)))
     constant = sum((Fraction(value) for value in entries.coefficient[~used].tolist()), Fraction(0))
     return cost, size, constant, int(np.bincount(column[used], minlength=1).max(initial=0))
 
