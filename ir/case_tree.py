@@ -18,8 +18,9 @@ input block only. A forest whose splits are all midpoints leaves ``value`` out.
 **What is proved where.** Bounds of all blocks are inherited: a child's are met with its parent's and with the split.
 ``bounds`` says what is computed anew: ``fresh``: linear bounds of all blocks at every node; ``kept``: at the roots
 only, below them splits narrow single elements and nothing else follows. A case is refuted on a node where the upper
-bound of one of its rows leaves no point (< 0, or 0 for a strict row), or where the node's bounds cross; it then stays
-refuted below. Every case of the tree has to be refuted on every way from the root to a leaf. With ``contract``, every
+bound of one of its rows leaves no point (< 0, or 0 for a strict row), or where the node's bounds cross. With ``fresh``
+it then stays refuted below: every case has to be refuted on every way from the root to a leaf, at inner nodes with the
+default tilts. With ``kept`` every leaf has to refute all cases of its tree. With ``contract`` (and ``fresh``), every
 node that is no leaf first narrows its input box: a case that is not yet refuted confines x to
 ``slope . x + offset >= 0`` for each of its rows' linear upper bounds, one input at a time over the others' intervals;
 the node continues with the hull over these cases, and with bounds that follow from it at its children.
@@ -36,7 +37,8 @@ the node continues with the hull over these cases, and with bounds that follow f
 
 **Layers** improve bounds at the roots, one entry after the other, before anything is split: elements ``rows`` [E] of
 ``block`` are bounded once more with tilts of their own, ``lower`` and ``upper`` (function block -> [E, k] or [1, k];
-the tilts of functions not named are the default), and the result is met with what is known.
+the tilts of functions not named are the default), and the result is met with what is known. Before the next entry, and
+after the last, all blocks are bounded anew.
 
 **Arrays** are written as ``{"dtype", "shape", "data"}`` with little-endian numbers in C order, compressed by zlib and
 written in base64. Whole numbers may have any width that holds them; numbers may be float16, float32 or float64.

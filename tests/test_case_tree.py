@@ -168,6 +168,39 @@ def test_claims_that_are_just_false_are_never_accepted(tmp_path: Path) -> None:
             assert not any(proves(edge, saved(grid(edge, depth, contract=depth == 5))) for depth in (0, 3, 5, 7))
 
 
+def decided(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Relu layers that are all active or all inactive on [-1, 1]^3, so that bounds are exact but for rounding."""
+    sizes = [3, 5, 4, 2]
+    layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+    lifts = [rng.choice([-1.0, 1.0, 1.0, 1.0], len(b)) * 90.0 ** (k + 1) for k, (_, b) in enumerate(layers)]
+    return [(w, b if k == 2 else b + lifts[k]) for k, (w, b) in enumerate(layers)]
+
+
+@pytest.mark.parametrize("tree", ["root", "grid", "weights", "tilts", "layers"])
+def test_rounding_never_proves_what_is_just_false(tmp_path: Path, tree: str) -> None:
+    """The greatest value of a row is known exactly, at a corner; unsafe: the row is at least that, rounded down."""
+    for number in range(40):
+        rng = np.random.default_rng([8, number])
+        row = np.append(rng.normal(size=2), 0.0)[None]
+        task = exact_task(decided(rng), row, [-1, -1, -1], [1, 1, 1], tmp_path)
+        corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
+        exact = exact_affine(task.unsafe.forms, exact_values(task.problem, {"x": Exact.of(corners)}))
+        most = max(exact.fraction(k, 0) for k in range(len(corners)))
+        shift = float(-most) if Fraction(float(-most)) >= -most else float(np.nextafter(float(-most), np.inf))
+        for more, wanted in ((0.0, False), (1e-7 * (1 + abs(shift)), True)):
+            forms = Affine(np.array([shift - more]), task.unsafe.forms.parts)
+            one = task.unsafe
+            edge = UnsafeSet(forms, one.strict, one.start, one.region, *[one.lower, one.upper] * 2, "dyadic", ["edge"])
+            claim = Prove(task.problem, edge, "claim", task.inputs, task.outputs)
+            sizes = {fn.output: task.problem.vars[fn.output].size for fn in task.problem.fns.values()}
+            fields = {
+                "root": {}, "grid": {}, "weights": {"weights": np.array([1 / 3])},
+                "tilts": {"tilts": {name: np.full((1, k), 0.3) for name, k in sizes.items()}},
+                "layers": {"layers": (Layer("f.z2", np.arange(4)),), "bounds": "kept"},
+            }[tree]  # fmt: skip
+            assert proves(claim, saved(grid(claim, 2 if tree == "grid" else 0, **fields))) == wanted
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30])
 def test_huge_and_tiny_numbers(tmp_path: Path, scale: float) -> None:
     """Weights beyond float32 are set in the problem itself; y = scale relu(x), 2 scale at most."""

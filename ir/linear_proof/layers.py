@@ -17,8 +17,10 @@ from .relaxation import relax
 
 def improved(network: Network, state: State, layers: tuple[Layer, ...]) -> State:
     """The bounds of B roots after all layers. Raises InputError where a layer does not fit the network."""
-    for layer in layers:
+    for number, layer in enumerate(layers):
         fitting(network, layer)
+        if number:
+            state = fresh(network, state.bounds)
         low, high = state.bounds[layer.block]
         low, high = low.copy(), high.copy()
         for root in range(len(low)):
@@ -26,8 +28,6 @@ def improved(network: Network, state: State, layers: tuple[Layer, ...]) -> State
             low[root, layer.rows] = np.maximum(low[root, layer.rows], found[0])
             high[root, layer.rows] = np.minimum(high[root, layer.rows], found[1])
         state.bounds[layer.block] = low, high
-        for fn in network.read_by.get(layer.block, []):
-            state.relaxed[fn.output] = relax(fn, state.bounds, state.toll, None)
     return fresh(network, state.bounds)
 
 
