@@ -137,15 +137,17 @@ def test_no_point_is_below_a_proved_bound(make: Callable[[np.random.Generator], 
 def changed(rng: np.random.Generator, certificate: Any) -> dict[str, Any]:
     tree = lp_tree.LpTree.from_plain(certificate)
     multiplier, value = tree.multiplier.copy(), tree.value.copy()
-    kind = rng.integers(4)
+    kind, cutoff = rng.integers(5), tree.cutoff
     if kind == 0:
         multiplier *= rng.choice([0.5, 2.0, -1.0, 1.001], len(multiplier))
     elif kind == 1:
         value = value + rng.integers(-2, 3, len(value))
     elif kind == 2:
         multiplier = rng.normal(size=len(multiplier)) * 10.0 ** rng.integers(-3, 4)
+    elif kind == 4:
+        cutoff = float(rng.integers(-20, 20))
     farkas = ~tree.farkas if kind == 3 else tree.farkas
-    return replace(tree, multiplier=multiplier, value=value, farkas=farkas).to_plain()
+    return replace(tree, multiplier=multiplier, value=value, farkas=farkas, cutoff=cutoff).to_plain()
 
 
 def knapsack() -> Problem:
@@ -254,6 +256,30 @@ def test_bounds_that_rows_imply() -> None:
     assert (answer.status, answer.basis) == ("optimal", "certificate")
     assert answer.lower == pytest.approx(7.25, abs=1e-6) and answer.value == pytest.approx(7.25, abs=1e-6)
     assert check_optimize(problem, answer).verdict == "accepted"
+
+
+def makespan() -> Problem:
+    b = isinglass.Builder("makespan")
+    x, z, d = b.binary("x", (2, 6)), b.real("z", (), 0.0), np.array([3.0, 5, 4, 6, 2, 7])
+    for j in range(6):
+        b.add(f"one{j}", x[0, j] + x[1, j] == 1)
+    for i in range(2):
+        b.add(f"load{i}", z >= d @ x[i])
+    b.minimize(z)
+    return b.build()
+
+
+def test_the_incumbent_bounds_what_rows_leave_open() -> None:
+    problem = makespan()
+    answer = run(problem, isinglass.solve(problem))
+    assert (answer.status, answer.basis, answer.value) == ("optimal", "certificate", 14.0)
+    assert check_optimize(problem, answer).verdict == "accepted"
+    tree = lp_tree.LpTree.from_plain(answer.certificate)  # type: ignore[arg-type]
+    assert tree.cutoff == 14.0
+    assert lp_tree.bound(problem, replace(tree, cutoff=10.0).to_plain()) <= 10
+    assert lp_tree.bound(problem, replace(tree, cutoff=None).to_plain()) < 13
+    assert not lp_tree.check(problem, replace(tree, farkas=~tree.farkas, cutoff=-1.0).to_plain())
+    assert "no bound" in run(problem).detail[-1] or run(problem).status == "optimal"
 
 
 def test_what_has_no_certificate_stays_as_it_was() -> None:

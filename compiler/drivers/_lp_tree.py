@@ -16,41 +16,59 @@ SMALL = 1e-6
 
 @dataclass(eq=False)
 class Node:
-    """``lower``, ``upper``: its box (dropped when it is done). ``bound``: of cost.x, from its parent or its own
-    multipliers ``rows``, ``values``; ``farkas``: they show that it holds no point."""
+    """Side ``above`` or not of ``parent``'s split. ``bound``: of cost.x, from its parent or its own multipliers
+    ``rows``, ``values``; ``farkas``: they show that it holds no point."""
 
-    lower: FloatArray | None
-    upper: FloatArray | None
-    bound: float
-    guess: float
+    parent: Node | None = None
+    above: bool = False
+    bound: float = -np.inf
+    guess: float = -np.inf
     variable: int = -1
     value: int = 0
-    below: Node | None = None
-    above: Node | None = None
+    sides: tuple[Node, Node] | None = None
     farkas: bool = False
     rows: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     values: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def box(self, model: Model) -> tuple[FloatArray, FloatArray]:
+        """Its bounds [n] each: those of the model and of the splits on the way from the root."""
+        lower, upper = model.lower.copy(), model.upper.copy()
+        node = self
+        while node.parent is not None:
+            above, node = node.above, node.parent
+            k = node.variable
+            if above:
+                lower[k] = 1 if model.spin[k] else max(lower[k], node.value + 1)
+            else:
+                upper[k] = min(upper[k], node.value)
+        return lower, upper
 
     def keep(self, multipliers: FloatArray, farkas: bool, bound: float) -> None:
         """Take multipliers [m] and what they prove."""
         self.rows = np.flatnonzero(multipliers)
         self.values, self.farkas, self.bound = multipliers[self.rows], farkas, bound
 
-    def split(self, model: Model, variable: int, value: int, guesses: tuple[float, float]) -> tuple[Node, Node]:
-        """The sides ``x <= value`` and ``x >= value + 1``; for a spin -1 and 1."""
-        assert self.lower is not None
-        assert self.upper is not None
-        upper, lower = self.upper.copy(), self.lower.copy()
-        upper[variable] = min(value, upper[variable])
-        lower[variable] = 1 if model.spin[variable] else max(value + 1, lower[variable])
+    def split(self, variable: int, value: int, guesses: tuple[float, float]) -> tuple[Node, Node]:
+        """The sides ``x <= value`` and ``x >= value + 1``; for a spin, split at -1, -1 and 1."""
         self.variable, self.value = variable, value
-        self.below = Node(self.lower, upper, self.bound, guesses[0], rows=self.rows, values=self.values)
-        self.above = Node(lower, self.upper, self.bound, guesses[1], rows=self.rows, values=self.values)
-        self.lower = self.upper = None
-        return self.below, self.above
+        below, above = (
+            Node(self, side, self.bound, guess, rows=self.rows, values=self.values)
+            for side, guess in zip((False, True), guesses, strict=True)
+        )
+        self.sides = below, above
+        return self.sides
 
 
-def written(root: Node, model: Model) -> LpTree:
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """A node with its box while it is looked at."""
+
+    node: Node
+    lower: FloatArray
+    upper: FloatArray
+
+
+def written(root: Node, model: Model, cutoff: float | None) -> LpTree:
     """The tree in preorder; open nodes become leaves with the multipliers of their parents."""
     variable, value, farkas, sizes, rows, values = [], [], [], [0], [], []
     stack = [root]
@@ -58,8 +76,8 @@ def written(root: Node, model: Model) -> LpTree:
         node = stack.pop()
         variable.append(node.variable)
         value.append(node.value)
-        if node.below is not None and node.above is not None:
-            stack += [node.above, node.below]
+        if node.sides is not None:
+            stack += node.sides[::-1]
             continue
         farkas.append(node.farkas)
         sizes.append(len(node.rows))
@@ -67,7 +85,7 @@ def written(root: Node, model: Model) -> LpTree:
         values.append(node.values)
     return LpTree(
         len(model.cost), len(model.low), np.array(variable), np.array(value), np.array(farkas), np.cumsum(sizes),
-        np.concatenate(rows), np.concatenate(values),
+        np.concatenate(rows), np.concatenate(values), cutoff,
     )  # fmt: skip
 
 

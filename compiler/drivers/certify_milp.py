@@ -22,17 +22,19 @@ import numpy as np
 from scipy import sparse
 
 from ...ir.answers import Answer
+from ...ir.certificates.lp_tree import limited
 from ...ir.decoding import REAL_TOLERANCE, shaped
 from ...ir.errors import Refused
 from ...ir.evaluate import evaluate
 from ...ir.lp_proof.leaves import Leaves
 from ...ir.lp_proof.model import Model, activity
 from ...ir.problem import Problem
-from ...ir.protocols import Event, Limits, LpResult, OpenLp
+from ...ir.protocols import Event, Limits, LpResult, LpSession, OpenLp
 from ...ir.types import FloatArray, IntArray
-from ._lp_tree import SMALL, Node, Pseudocosts, written
+from ._lp_tree import SMALL, Node, Pseudocosts, Visit, written
 
-NODES = 2_000_000
+NODES = 500_000
+"""Most nodes of a tree."""
 TRIED = 6
 """Variables without a history that strong branching tries at a node."""
 PERIOD = 0.5
@@ -65,19 +67,22 @@ class Search:
     value: float
     root: Node
     costs: Pseudocosts
+    cutoff: float | None = None
     nodes: int = 1
     finished: bool = False
     heap: list[tuple[float, int, Node]] = field(default_factory=list)
 
     @classmethod
     def of(cls, problem: Problem, answer: Answer, open_lp: OpenLp) -> Search:
-        model = Model.of(problem)
-        root = Node(model.lower, model.upper, -np.inf, -np.inf)
-        found = cls(problem, model, Leaves(model), open_lp, None, np.inf, root, Pseudocosts.of(len(model.cost)))
+        point, value = None, np.inf
         if answer.witness is not None:
             blocks = [flat(answer.witness[name], var.labels()) for name, var in problem.vars.items()]
-            found.offer(np.concatenate([np.zeros(0), *blocks]))
-        return found
+            point, value = accepted(problem, np.concatenate([np.zeros(0), *blocks]))
+        open_ = not np.isfinite(problem.stack_bounds()).all()
+        cutoff = value if open_ and point is not None else None
+        model = Model.of(problem, cutoff)
+        costs = Pseudocosts.of(len(model.cost))
+        return cls(problem, model, Leaves(model), open_lp, point, value, Node(), costs, cutoff)
 
     @property
     def tolerance(self) -> float:
@@ -85,15 +90,11 @@ class Search:
         whole = self.model.whole[: self.model.variables].all()
         return (1e-9 if whole else 0.5 * REAL_TOLERANCE) * max(1.0, abs(self.value))
 
-    def offer(self, point: FloatArray) -> bool:
+    def offer(self, point: FloatArray) -> None:
         """Take a point [variables] if the source accepts it and it is better."""
-        whole = self.model.whole[: self.model.variables]
-        point = np.where(whole, np.rint(point), point)
-        result = evaluate(self.problem, self.problem.unstack(point[None]), tolerance=REAL_TOLERANCE)
-        if not result.feasible[0] or not result.minimised[0] < self.value:
-            return False
-        self.point, self.value = point, float(result.minimised[0])
-        return True
+        found, value = accepted(self.problem, point)
+        if found is not None and value < self.value:
+            self.point, self.value = found, value
 
     def run(self, limits: Limits) -> Generator[Event, None, None]:
         """Grow the tree until every leaf is closed, or time or nodes are used up."""
@@ -106,13 +107,12 @@ class Search:
                 node = heapq.heappop(self.heap)[2]
             if limits.over or self.nodes > NODES:
                 return
-            assert node.lower is not None
-            assert node.upper is not None
-            session.set_bounds(node.lower, node.upper)
+            visit = Visit(node, *node.box(model))
+            session.set_bounds(visit.lower, visit.upper)
             result = session.solve(limits.left())
             if result.status in ("limit", "unbounded"):
                 return
-            children = self.visited(node, result, session, limits)
+            children = self.visited(visit, result, session, limits)
             if children:
                 self.nodes += 2
                 first, second = sorted(children, key=lambda one: one.guess)
@@ -125,45 +125,42 @@ class Search:
                 yield Event(f"certify: {self.nodes} nodes, {len(self.heap)} open")
         self.finished = True
 
-    def visited(self, node: Node, result: LpResult, session: object, limits: Limits) -> tuple[Node, Node] | None:
+    def visited(self, visit: Visit, result: LpResult, session: LpSession, limits: Limits) -> tuple[Node, Node] | None:
         """Close a node with what its program proves, or split it."""
-        assert node.lower is not None
-        assert node.upper is not None
+        node = visit.node
         if result.status == "infeasible":
-            for ray in self.rays(node, result, limits):
-                if self.proved(node, ray, True) == np.inf:
+            for ray in self.rays(visit, result, limits):
+                if self.proved(visit, ray, True) == np.inf:
                     node.keep(ray, True, np.inf)
                     return None
-            return self.divided(node, None)
+            return self.divided(visit, None)
         assert result.x is not None
         assert result.dual is not None
-        bound = self.proved(node, result.dual, False)
+        bound = self.proved(visit, result.dual, False)
         if bound >= node.bound:
             node.keep(result.dual, False, bound)
         if self.closed(node.bound):
             return None
-        x, free = result.x, self.free(node)
+        x, free = result.x, self.free(visit)
         part = np.abs(x[free] - np.rint(x[free]))
         candidates = free[part > SMALL]
         if not candidates.size:
             self.offer(x[: self.model.variables])
-            return None if self.closed(node.bound) else self.divided(node, x)
-        variable = self.chosen(candidates, x, node, result.value, session, limits)
+            return None if self.closed(node.bound) else self.divided(visit, x)
+        variable = self.chosen(candidates, x, visit, result.value, session, limits)
         floor = int(np.floor(x[variable]))
         down = x[variable] - floor
         guess = self.costs.total[:, variable] / np.maximum(self.costs.count[:, variable], 1)
         value = -1 if self.model.spin[variable] else floor
-        return node.split(self.model, variable, value, (guess[0] * down, guess[1] * (1 - down)))
+        return node.split(variable, value, (guess[0] * down, guess[1] * (1 - down)))
 
-    def rays(self, node: Node, result: LpResult, limits: Limits) -> Iterator[FloatArray]:
+    def rays(self, visit: Visit, result: LpResult, limits: Limits) -> Iterator[FloatArray]:
         """Multipliers [m] that may show that a node holds no point: the solver's, those of the row that fails most,
         the solver's without a warm start."""
-        assert node.lower is not None
-        assert node.upper is not None
         model = self.model
         if result.ray is not None:
             yield result.ray
-        least, most = activity(model.matrix, node.lower, node.upper)
+        least, most = activity(model.matrix, visit.lower, visit.upper)
         with np.errstate(invalid="ignore"):
             failing = np.maximum(least - model.high, model.low - most)
         alone = np.zeros(len(failing))
@@ -171,7 +168,7 @@ class Search:
             worst = int(np.nanargmax(failing))
             alone[worst] = 1.0 if model.low[worst] - most[worst] == failing[worst] else -1.0
         yield alone
-        fresh = self.open_lp(model.matrix, model.low, model.high, node.lower, node.upper, model.cost)
+        fresh = self.open_lp(model.matrix, model.low, model.high, visit.lower, visit.upper, model.cost)
         again = fresh.solve(limits.left())
         if again.ray is not None:
             yield again.ray
@@ -182,58 +179,52 @@ class Search:
         return bound == np.inf or (raised is not None and raised >= Fraction(self.value - self.tolerance)
                                    if np.isfinite(self.value) else False)  # fmt: skip
 
-    def free(self, node: Node) -> IntArray:
+    def free(self, visit: Visit) -> IntArray:
         """Whole variables of the problem that are not fixed in a node."""
-        assert node.lower is not None
-        assert node.upper is not None
         n = self.model.variables
-        return np.flatnonzero(self.model.whole[:n] & (node.lower < node.upper)[:n])
+        return np.flatnonzero(self.model.whole[:n] & (visit.lower < visit.upper)[:n])
 
-    def divided(self, node: Node, x: FloatArray | None) -> tuple[Node, Node] | None:
+    def divided(self, visit: Visit, x: FloatArray | None) -> tuple[Node, Node] | None:
         """Split where the program gives no reason to: rounding errors or tolerances stand in the way of a proof."""
-        free = self.free(node)
+        free = self.free(visit)
         if not free.size:
             return None
-        assert node.lower is not None
-        assert node.upper is not None
-        width = np.minimum(node.upper[free] - node.lower[free], 2.0**50)
+        width = np.minimum(visit.upper[free] - visit.lower[free], 2.0**50)
         variable = int(free[np.argmax(width)])
-        low, high = node.lower[variable], node.upper[variable]
+        low, high = visit.lower[variable], visit.upper[variable]
         middle = x[variable] if x is not None else 0.0 if not np.isfinite(low + high) else (low + high) / 2
         value = int(np.floor(np.clip(middle, low, high - 1 if np.isfinite(high) else np.inf)))
-        return node.split(self.model, variable, -1 if self.model.spin[variable] else value, (0.0, 0.0))
+        return visit.node.split(variable, -1 if self.model.spin[variable] else value, (0.0, 0.0))
 
-    def proved(self, node: Node, multipliers: FloatArray, farkas: bool) -> float:
+    def proved(self, visit: Visit, multipliers: FloatArray, farkas: bool) -> float:
         """What multipliers [m] prove on a node, in the certificate's arithmetic."""
-        assert node.lower is not None
-        assert node.upper is not None
         row = sparse.csr_array(multipliers[None])
-        found = self.leaves.bounds(row, np.array([farkas]), node.lower[None], node.upper[None])
+        found = self.leaves.bounds(row, np.array([farkas]), visit.lower[None], visit.upper[None])
         return float(found[0])
 
     def chosen(
-        self, candidates: IntArray, x: FloatArray, node: Node, value: float, session: object, limits: Limits
+        self, candidates: IntArray, x: FloatArray, visit: Visit, value: float, session: LpSession, limits: Limits
     ) -> int:
         """The variable to split: greatest product of expected rises; unknown ones are tried first."""
         unknown = candidates[(self.costs.count[:, candidates] == 0).any(axis=0)]
         middle = np.abs(x[unknown] - np.floor(x[unknown]) - 0.5)
         for variable in unknown[np.argsort(middle, kind="stable")][:TRIED].tolist():
-            self.tried(variable, x[variable], node, value, session, limits)
+            self.tried(variable, x[variable], visit, value, session, limits)
         return int(candidates[np.argmax(self.costs.scores(candidates, x))])
 
-    def tried(self, variable: int, at: float, node: Node, value: float, session: object, limits: Limits) -> None:
+    def tried(
+        self, variable: int, at: float, visit: Visit, value: float, session: LpSession, limits: Limits
+    ) -> None:
         """Learn how the bound rises when a variable is rounded."""
-        assert node.lower is not None
-        assert node.upper is not None
         floor = np.floor(at)
         for side, distance in ((0, at - floor), (1, floor + 1 - at)):
-            lower, upper = node.lower.copy(), node.upper.copy()
+            lower, upper = visit.lower.copy(), visit.upper.copy()
             if side:
                 lower[variable] = 1 if self.model.spin[variable] else floor + 1
             else:
                 upper[variable] = -1 if self.model.spin[variable] else floor
-            session.set_bounds(lower, upper)  # type: ignore[attr-defined]
-            result = session.solve(limits.left())  # type: ignore[attr-defined]
+            session.set_bounds(lower, upper)
+            result = session.solve(limits.left())
             rise = result.value - value if result.status == "optimal" else abs(value) + 1.0
             if result.status in ("optimal", "infeasible"):
                 self.costs.learn(side, variable, rise, distance)
@@ -243,13 +234,11 @@ class Search:
         bounds, stack = [np.inf], [self.root]
         while stack:
             node = stack.pop()
-            if node.below is not None and node.above is not None:
-                stack += [node.above, node.below]
+            if node.sides is not None:
+                stack += node.sides
             else:
                 bounds.append(node.bound)
-        least = min(bounds)
-        raised = self.model.raised(least) if least < np.inf else None
-        return least if least == np.inf else -np.inf if raised is None else raised
+        return limited(self.model, min(bounds), self.cutoff)
 
 
 def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
@@ -259,7 +248,7 @@ def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
     if least == -np.inf:
         why = "its linear relaxation gives no bound" if search.finished or search.nodes == 1 else "time was over"
         return answer.with_fields(detail=(*answer.detail, f"not certified: {why}"))
-    certificate = written(search.root, search.model).to_plain()
+    certificate = written(search.root, search.model, search.cutoff).to_plain()
     told = f"a tree of {search.nodes} linear programs"
     if least == np.inf:
         if search.point is not None:
@@ -278,6 +267,14 @@ def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
         status="optimal" if done else "bracketed", basis="certificate", certificate=certificate,
         detail=(*answer.detail, detail), **side,
     )  # fmt: skip
+
+
+def accepted(problem: Problem, point: FloatArray) -> tuple[FloatArray | None, float]:
+    """A point [variables], whole numbers rounded, and its minimised objective; None where it is not feasible."""
+    whole = np.concatenate([np.zeros(0, np.bool_), *(np.full(var.size, var.discrete) for var in problem.vars.values())])
+    point = np.where(whole, np.rint(point), point)
+    result = evaluate(problem, problem.unstack(point[None]), tolerance=REAL_TOLERANCE)
+    return (point, float(result.minimised[0])) if result.feasible[0] else (None, np.inf)
 
 
 def improved(problem: Problem, answer: Answer, search: Search) -> Answer:

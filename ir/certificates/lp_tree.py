@@ -4,7 +4,8 @@ The rows are made here again from the problem as it was read (``ir/lp_proof/mode
 to split and what to multiply rows by. The two sides of a split, ``x <= v`` and ``x >= v + 1``, hold all whole values of
 x. On every leaf the multipliers give a lower bound of the costs, or show that no point is there, by weak duality in
 float64 with all rounding errors on the safe side (``ir/lp_proof/leaves.py``); any numbers are sound. The least of the
-leaves' bounds holds everywhere; where the costs lie on a grid it is moved up to it.
+leaves' bounds holds everywhere; where the costs lie on a grid it is moved up to it. A tree about the points that are no
+worse than a cutoff bounds these, and the others are above it: it proves the lesser of its bound and the cutoff.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction | float:
     """The proved lower bound of the minimised objective; inf: there is no point; -inf: nothing is proved."""
     tree = LpTree.from_plain(certificate)
     try:
-        model = Model.of(problem)
+        model = Model.of(problem, tree.cutoff)
     except Refused:
         return -np.inf
     if (tree.columns, tree.rows) != (len(model.cost), len(model.low)):
@@ -58,10 +59,15 @@ def bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction | float:
         start = tree.start[part.start : part.stop + 1] - tree.start[part.start]
         multipliers = sparse.csr_array((tree.multiplier[at], tree.row[at], start), shape=(len(lower), tree.rows))
         least = min(least, float(leaves.bounds(multipliers, tree.farkas[part], lower, upper).min()))
-    if least == np.inf:
-        return np.inf
-    raised = model.raised(least)
-    return -np.inf if raised is None else raised
+    return limited(model, least, tree.cutoff)
+
+
+def limited(model: Model, least: float, cutoff: float | None) -> Fraction | float:
+    """What follows for the objective from a bound of the costs of all points up to a cutoff."""
+    raised = model.raised(least) if least < np.inf else None
+    if cutoff is None or (raised is None and least < np.inf):
+        return np.inf if least == np.inf else -np.inf if raised is None else raised
+    return Fraction(cutoff) if raised is None else min(raised, Fraction(cutoff))
 
 
 def boxes(model: Model, tree: LpTree) -> Iterator[tuple[FloatArray, FloatArray]]:

@@ -3,7 +3,8 @@
 Columns are the problem's variables in layout order, then one for each product of two variables. A guarded row
 ``g == v -> a.x <= r`` becomes ``a.x + M [g == v] <= r + M`` with M at least the greatest a.x - r; a product w of x in
 [k, l] and y in [m, n] obeys McCormick's rows, which leave no other value once one factor stands at a bound. Hence one
-factor of a product has to be a binary or a spin. Sides that are missing are derived from rows, by interval arithmetic.
+factor of a product has to be a binary or a spin. Sides that are missing are derived from rows, by interval arithmetic,
+and where a *cutoff* is given from ``objective <= cutoff``: the model then holds the points that are no worse.
 
 Numbers are float64; what they mean, and what the rows above are rounded by, is off by at most ``slips`` units of
 roundoff times ``size`` (coefficients) and ``side`` (right-hand sides).
@@ -62,9 +63,10 @@ class Model:
     merged: bool
 
     @classmethod
-    def of(cls, problem: Problem) -> Model:
-        """Raises :class:`Refused` for what no such rows can say: functions, powers, reals times reals."""
-        return _Builder(problem).model()
+    def of(cls, problem: Problem, cutoff: float | None = None) -> Model:
+        """The model of all points whose minimised objective is at most ``cutoff``. Raises :class:`Refused` for what no
+        such rows can say: functions, powers, reals times reals."""
+        return _Builder(problem).model(cutoff)
 
     @cached_property
     def grid(self) -> tuple[Fraction, Fraction] | None:
@@ -115,7 +117,7 @@ class _Builder:
         self.lower = np.where(self.spin & (self.lower == 0), 1.0, self.lower)
         self.upper = np.where(self.spin & (self.upper == 0), -1.0, self.upper)
 
-    def model(self) -> Model:
+    def model(self, cutoff: float | None) -> Model:
         problem = self.problem
         blocks: list[Lin | Poly] = [*problem.lins.values(), *problem.constraints]
         listed = [Entries.of(problem, block, self.two, self.spin) for block in blocks]
@@ -126,12 +128,13 @@ class _Builder:
         pieces = [_Piece.of(problem, block, one, products) for block, one in zip(blocks, listed, strict=True)]
         width = len(self.whole) + products.count
         rows = joined(pieces, width)
-        self.derive(rows, products)
+        cost, cost_size, offset, repeated = objective(goal, products, width)
+        room = np.inf if cutoff is None else np.nextafter(float(Fraction(cutoff) - offset), np.inf)
+        self.derive(rows, products, cost if repeated <= 1 else np.zeros(width), room)
         low, high = products.intervals(self.lower, self.upper)
         lower, upper = np.concatenate([self.lower, low]), np.concatenate([self.upper, high])
         rows = rows.without_guards(lower, upper)
         rows = rows.with_rows(products.rows(self.lower, self.upper, width))
-        cost, cost_size, offset, repeated = objective(goal, products, width)
         whole = np.concatenate([self.whole, self.whole[products.first] & self.whole[products.second]])
         spin = np.concatenate([self.spin, np.zeros(products.count, np.bool_)])
         rows.check(np.concatenate([cost, lower, upper]))
@@ -141,14 +144,16 @@ class _Builder:
             len(self.whole), SLIPS + max(rows.repeated, repeated), merged,
         )  # fmt: skip
 
-    def derive(self, rows: Rows, products: Products) -> None:
-        """Missing sides of variables from the rows that always bind, moved outward."""
+    def derive(self, rows: Rows, products: Products, cost: FloatArray, room: float) -> None:
+        """Missing sides of variables from the rows that always bind and from ``cost.x <= room``, moved outward."""
         if rows.repeated > 1:  # coefficients that are sums may be off by more than is allowed for here
             return
         bound = rows.guard < 0
         if np.isfinite(self.lower).all() and np.isfinite(self.upper).all():
             return
-        matrix, low, high = rows.matrix[bound], rows.low[bound], rows.high[bound]
+        goal = sparse.csr_array(cost[None])
+        matrix = sparse.csr_array(sparse.vstack([rows.matrix[bound], goal], format="csr"))
+        low, high = np.append(rows.low[bound], -inf), np.append(rows.high[bound], room)
         for _ in range(ROUNDS):
             before = int(np.isinf(self.lower).sum() + np.isinf(self.upper).sum())
             extra = products.intervals(self.lower, self.upper)

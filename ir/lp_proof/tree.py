@@ -4,7 +4,8 @@
 and ``value`` [N] are the nodes in preorder: a node, the subtree of ``x <= value``, that of ``x >= value + 1`` (of
 ``x >= 1`` for a spin, split at -1); variable -1 is a leaf. Leaf k of L, in preorder, has the multipliers
 ``multiplier[start[k]:start[k + 1]]`` of rows ``row[...]`` of the model (``model.py``), to be read as multipliers of the
-costs or, where ``farkas`` [L] is 1, as a proof that its box holds no point. Arrays are packed as in
+costs or, where ``farkas`` [L] is 1, as a proof that its box holds no point. With ``cutoff`` (a number) the tree is
+about the points whose minimised objective is at most that, and proves no bound above it. Arrays are packed as in
 ``ir/case_tree.py``.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ class LpTree:
     start: IntArray
     row: IntArray
     multiplier: FloatArray
+    cutoff: float | None = None
 
     @property
     def leaves(self) -> int:
@@ -45,7 +48,9 @@ class LpTree:
         """Plain data for JSON."""
         arrays = {name: packed(narrow(np.asarray(getattr(self, name), dtype=np.int64))) for name in FIELDS}
         sizes = {"columns": self.columns, "rows": self.rows}
-        return {"kind": KIND, **sizes, **arrays, "multiplier": packed(np.asarray(self.multiplier, dtype=np.float64))}
+        cutoff = {} if self.cutoff is None else {"cutoff": self.cutoff}
+        multiplier = packed(np.asarray(self.multiplier, dtype=np.float64))
+        return {"kind": KIND, **sizes, **cutoff, **arrays, "multiplier": multiplier}
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> LpTree:
@@ -53,8 +58,11 @@ class LpTree:
 
         Raises :class:`InputError` for everything else.
         """
-        if data.get("kind") != KIND or set(data) != {"kind", "columns", "rows", *FIELDS, "multiplier"}:
+        if data.get("kind") != KIND or set(data) - {"cutoff"} != {"kind", "columns", "rows", *FIELDS, "multiplier"}:
             raise fault("it has other fields than it should")
+        cutoff = data.get("cutoff")
+        if "cutoff" in data and (type(cutoff) not in (int, float) or not isfinite(cutoff)):
+            raise fault("its cutoff is no number")
         columns, rows = data["columns"], data["rows"]
         if type(columns) is not int or type(rows) is not int:
             raise fault("its sizes are no whole numbers")
@@ -64,7 +72,7 @@ class LpTree:
             multiplier = reader.array(data["multiplier"], FLOATS, 1).astype(np.float64)
         except InputError as error:
             raise fault(str(error.diagnostics[0].message).partition("malformed: ")[2]) from error
-        tree = cls(columns, rows, variable, value, farkas == 1, start, row, multiplier)
+        tree = cls(columns, rows, variable, value, farkas == 1, start, row, multiplier, cutoff)
         check_shape(tree)
         return tree
 
