@@ -235,3 +235,39 @@ def test_empty_and_degenerate_boxes(hat: Prove) -> None:
         point = UnsafeSet(unsafe.forms, unsafe.strict, unsafe.start, unsafe.region, *box, *box, "dyadic", unsafe.texts)
         task = Prove(hat.problem, point, "claim", hat.inputs, hat.outputs)
         assert [proves(task, saved(grid(task, depth))) for depth in (0, 1, 3)] == [wanted] * 3
+
+
+def test_rows_that_are_nowhere_positive(tmp_path: Path) -> None:
+    """A strict row over outputs of one sign is refuted at 0 exactly; the same row without strictness holds there."""
+    net = cases.Net(2, (cases.Layer((0,), np.array([[1.0, 2.0], [-1.0, 1.0]]), np.zeros(2), "relu"),))
+    path = cases.write(net, tmp_path / "net.onnx")
+    box = np.full((1, 2), -1.0), np.full((1, 2), 1.0)
+    rows = np.array([[0, 0, -1, 0], [0, 0, -1, -2], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, -1e-300, 0]], float)
+    shift = np.array([0, 0, 0, -1e-300, 0])
+    for strict in (True, False):
+        flags, start, region = np.full(5, strict), np.arange(6), np.zeros(5, np.int64)
+        task = cases.question(net, path, rows, shift, flags, start, region, box).task
+        found = refuted(task, saved(grid(task, 0))).tolist()
+        assert found == [strict, strict, strict, True, strict]
+    box = np.full((1, 2), -1e-300), np.full((1, 2), 1e-300)
+    for weight in (5e-324, 1e-300):  # products that underflow are not 0
+        row = np.array([[0, 0, weight, 0]])
+        one = np.ones(1, np.bool_), np.array([0, 1]), np.zeros(1, np.int64)
+        task = cases.question(net, path, row, np.zeros(1), *one, box).task
+        assert not proves(task, saved(grid(task, 0)))
+
+
+def test_cases_of_one_tree_are_judged_apart(hat: Prove) -> None:
+    unsafe = hat.unsafe
+    forms = Affine(np.array([-2.25, -1.0, -3.0, 5.0]), {"f.y": Dense(np.array([[1.0], [1.0], [1.0], [-1.0]]))})
+    three = UnsafeSet(
+        forms, np.zeros(4, np.bool_), np.array([0, 1, 2, 4]), np.zeros(3, np.int64), unsafe.lower, unsafe.upper,
+        unsafe.lower, unsafe.upper, "dyadic", ["true", "false", "true"],
+    )  # fmt: skip
+    task = Prove(hat.problem, three, "claim", hat.inputs, hat.outputs)
+    for depth in (0, 2):
+        for mode, contract in (("fresh", False), ("fresh", True), ("kept", False)):
+            found = refuted(task, saved(grid(task, depth, bounds=mode, contract=contract)))
+            assert not found[1]
+            assert found[2]
+            assert found[0] == (depth == 2) or mode == "kept" or depth == 0

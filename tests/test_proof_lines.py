@@ -26,8 +26,8 @@ from isinglass.ir.registry import key_of
 Array = Any
 FUNCTIONS = [
     (Relu(), 1), (LeakyRelu(0.1), 1), (LeakyRelu(0.0), 1), (LeakyRelu(1.0), 1),
-    (Hardtanh(), 1), (Hardtanh(0.0, 6.0), 1), (Hardtanh(0.0, np.inf), 1), (Hardtanh(-np.inf, 0.5), 1), (Sigmoid(), 1), (Tanh(), 1), (Sign(), 1), (Step(), 1),
-    (Max(), 1), (Max(), 2), (Max(), 4),
+    (Hardtanh(), 1), (Hardtanh(0.0, 6.0), 1), (Hardtanh(0.0, np.inf), 1), (Hardtanh(-np.inf, 0.5), 1),
+    (Sigmoid(), 1), (Tanh(), 1), (Sign(), 1), (Step(), 1), (Max(), 1), (Max(), 2), (Max(), 4),
 ]  # fmt: skip
 TILTS = [None, "any", 0.0, 1.0]
 

@@ -46,6 +46,23 @@ class Rows:
         return np.asarray(first[which.ravel()])
 
 
+    def interval(self, state: State, rows: IntArray) -> FloatArray:
+        """Upper bounds [B, D] of directions ``rows`` [B or 1, D] from the bounds of the blocks that they read.
+
+        Exact where all products are 0, so that a strict row of outputs of one sign can be refuted.
+        """
+        total, size = np.zeros((1, 1)), np.zeros((1, 1))
+        for name, matrix in self.matrices.items():
+            found, (low, high) = matrix.pick(rows), state.bounds[name]
+            up, down = np.maximum(found, 0.0), np.maximum(-found, 0.0)
+            total = total + dot(up, high) - dot(down, low)
+            size = size + dot(up, np.abs(high)) + dot(down, np.abs(low))
+            count = dot((up > 0) * 1.0, (high != 0) * 1.0) + dot((down > 0) * 1.0, (low != 0) * 1.0)
+            size = size + TINY / UNIT * count
+        terms = sum(matrix.entries.shape[1] for matrix in self.matrices.values())
+        return np.where(size == 0, total, total + 2 * gamma(2 * terms + 16) * size)
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """Trees [T] with cases [T, K] whose numbers of rows ``sizes`` [K] are the same."""
@@ -92,10 +109,12 @@ class Group:
         """Upper bounds of the rows on nodes of trees ``place`` [B], [B, m]; the pass, and which row of it each is."""
         run, rows, which = self.start(state, place, extra)
         with np.errstate(over="ignore", invalid="ignore"):
-            base = np.broadcast_to(run.most(), (len(place), rows.shape[1]))[:, which]
+            base = np.fmin(run.most(), self.rows.interval(state, rows))
+            base = np.broadcast_to(base, (len(place), rows.shape[1]))[:, which]
             offset = self.rows.unsafe.forms.offset[self.table[place]]
             total = base + offset
-            total = total + (8 * UNIT * (np.abs(base) + np.abs(offset)) + 2 * TINY)
+            exact = (offset == 0) | ((base == 0) & self.rows.exact)
+            total = total + np.where(exact, 0.0, 8 * UNIT * (np.abs(base) + np.abs(offset)) + TINY)
         return np.where(np.isfinite(total), total, np.inf), run, which
 
     def refuted(self, most: FloatArray, place: IntArray) -> BoolArray:
