@@ -154,6 +154,17 @@ def test_long_nonsense(text: str) -> None:
         parsed(HEAD + text)
 
 
+def test_sizes_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isinglass.frontends.vnnlib.parser.DEPTH", 1000)
+    monkeypatch.setattr("isinglass.frontends.vnnlib.parser.COMPARISONS", 1000)
+    with pytest.raises(InputError, match="p.vnnlib:5:.*more than 1,000 lists are open"):
+        parsed(HEAD + BOX + "(assert " + "(and " * 2000)
+    with pytest.raises(Refused, match="p.vnnlib:5:.*more than 1,000 comparisons"):
+        parsed(HEAD + BOX + "(assert (and" + " (<= Y_0 1)" * 2000 + "))")
+    with pytest.raises(InputError, match="declares no real number"):
+        parsed(HEAD + "(declare-const" + " X_0" * 100_000 + ")")
+
+
 def test_constants_without_end() -> None:
     with pytest.raises(InputError, match="beyond the range of numbers"):
         parsed(HEAD + BOX + "(assert (<= Y_0 " + "(* 0.1 " * 10_000 + "1" + ")" * 10_000 + "))")

@@ -107,8 +107,7 @@ def table_of(parser: Parser, names: Names, inputs: int, outputs: int) -> Table |
         return None
     code, numbers = found
     atoms = parser.atoms
-    sign = np.array(atoms.sign, dtype=np.int64)
-    left, right = np.array(atoms.left, dtype=np.int64), np.array(atoms.right, dtype=np.int64)
+    sign, left, right = (np.array(part, dtype=np.int64) for part in (atoms.sign, atoms.left, atoms.right))
     work = _Work.empty(len(sign))
     work.strict = (sign == GT) | (sign == LT)
     plain_atoms(work, sign, left, right, code, numbers, inputs)

@@ -7,6 +7,7 @@ the way. All mistakes are collected in the source.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -26,6 +27,12 @@ DECLARATIONS = ("declare-const", "declare-fun", "declare-network", "vnnlib-versi
 UNSUPPORTED = ("=>", "xor", "ite", "let", "forall", "exists", "abs", "div", "mod", "min", "max", "define-fun",
                "declare-datatypes", "push", "pop")  # fmt: skip
 CONSTANTS = {"true": GE, "false": GT}
+DEPTH = 500_000
+"""Most lists that may be open at once."""
+COMPARISONS = 5_000_000
+"""Most comparisons of a file."""
+WORDS = 1000
+"""Words and lists kept of a declaration; none has more."""
 
 
 class Operands(dict[str, int]):
@@ -40,10 +47,10 @@ class Operands(dict[str, int]):
 class Atoms:
     """Atom k: ``left[k] (sign[k]) right[k]`` of operands; ``left[k] = -1 - j``: the sum ``sums[j] (sign[k]) 0``."""
 
-    sign: list[int] = field(default_factory=list)
-    left: list[int] = field(default_factory=list)
-    right: list[int] = field(default_factory=list)
-    at: list[int] = field(default_factory=list)
+    sign: array[int] = field(default_factory=lambda: array("q"))
+    left: array[int] = field(default_factory=lambda: array("q"))
+    right: array[int] = field(default_factory=lambda: array("q"))
+    at: array[int] = field(default_factory=lambda: array("q"))
     sums: list[Linear] = field(default_factory=list)
 
     def add(self, sign: int, left: int, right: int, at: int) -> int:
@@ -107,6 +114,9 @@ class Parser:
         """A comparison of two operands (or of a sum with 0) inside a list of logic."""
         if not frame.positive:
             sign = OPPOSITE[sign]
+        if len(self.atoms.sign) >= COMPARISONS:
+            self.refuse(at, f"more than {COMPARISONS:,} comparisons", "split the file")
+            self.source.check()
         if sign <= LT:
             frame.atom(self.atoms.add(sign, left, right, at))
             return
@@ -120,6 +130,9 @@ class Parser:
     def open(self, head: str, at: int) -> None:
         """A list begins."""
         frame = self.stack[-1]
+        if len(self.stack) > DEPTH:
+            self.wrong(at, f"more than {DEPTH:,} lists are open", "is it a VNN-LIB file?", 1)
+            self.source.check()
         new = Frame(head, at, "skip", frame.positive)
         if frame.group == "file":
             if head == "assert":
@@ -176,7 +189,8 @@ class Parser:
             else:
                 self.close_comparison(frame, forms, parent)
         elif parent.group == "plain":
-            parent.children.append(frame)
+            if len(parent.children) < WORDS:
+                parent.children.append(frame)
         elif parent.group == "sum":
             self.sums[-1].append(Linear())  # in place of what has been told to be wrong
         elif frame.group == "plain" and frame.head in DECLARATIONS:
@@ -227,7 +241,8 @@ class Parser:
         if frame.group == "sum":
             self.sums[-1].append(self.leaf(text, at))
         elif frame.group == "plain":
-            frame.words.append((text, at))
+            if len(frame.words) < WORDS:
+                frame.words.append((text, at))
         elif frame.group == "logic" and text in CONSTANTS:
             frame.count += 1
             self.atoms.sums.append(Linear())
