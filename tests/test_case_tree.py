@@ -201,6 +201,24 @@ def test_rounding_never_proves_what_is_just_false(tmp_path: Path, tree: str) -> 
             assert proves(claim, saved(grid(claim, 2 if tree == "grid" else 0, **fields))) == wanted
 
 
+@pytest.mark.parametrize("mode", ["fresh", "kept"])
+def test_sums_that_cancel_prove_nothing(tmp_path: Path, mode: str) -> None:
+    """Two outputs are the same sum in another order: their difference is 0, whatever float64 makes of it."""
+    for number in range(40):
+        rng = np.random.default_rng([9, number])
+        order = rng.permutation(9)
+        first, second = rng.random((9, 3)) + 0.1, rng.random(9) + 0.1
+        zero = np.zeros(9)
+        layers = [
+            (np.vstack([first, first[order]]), np.zeros(18)),
+            (np.array([[*second, *zero], [*zero, *second[order]]]), np.zeros(2)), (np.array([[1.0, -1.0]]), np.zeros(1)),
+        ]  # fmt: skip
+        for limit in (0.0, 1e-6):
+            task = exact_task(layers, np.array([[1.0, -limit]]), [1000.1] * 3, [1000.2] * 3, tmp_path)
+            for depth in (0, 1):
+                assert proves(task, saved(grid(task, depth, bounds=mode))) == (limit > 0)
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30])
 def test_huge_and_tiny_numbers(tmp_path: Path, scale: float) -> None:
     """Weights beyond float32 are set in the problem itself; y = scale relu(x), 2 scale at most."""

@@ -21,6 +21,7 @@ from isinglass.ir.case_tree import Forest, packed
 from isinglass.ir.certificates.case_tree import proves, refuted
 from isinglass.ir.errors import InputError
 from isinglass.ir.tasks import Prove
+from isinglass.ir.unsafe import UnsafeSet
 
 
 @pytest.fixture
@@ -87,6 +88,19 @@ def test_trees_that_are_none(hat: Prove) -> None:
         {**good, "forests": [3]}, {**good, "forests": "none"},
     ]  # fmt: skip
     assert [number for number, one in enumerate(wrong) if outcome(hat, one) != "malformed"] == []
+
+
+def test_a_tree_keeps_to_one_region(hat: Prove) -> None:
+    """The second region is harmless; its case and the first region's must not be refuted on one box."""
+    unsafe = hat.unsafe.pick(np.array([0, 0]))
+    box = np.array([[-1.0], [0.0]]), np.array([[3.0], [1.0]])
+    two = UnsafeSet(unsafe.forms, unsafe.strict, unsafe.start, np.array([0, 1]), *box, *box, "dyadic", ["one", "two"])
+    task = Prove(hat.problem, two, "claim", hat.inputs, hat.outputs)
+    tree = grid(hat, 2)
+    joint = grid(task, 2, cases=np.array([1, 0]), start=np.array([0, 2]), block=tree.block, element=tree.element)
+    assert outcome(task, saved(joint)) == "malformed"
+    apart = saved(grid(task, 2))
+    assert refuted(task, apart).tolist() == [False, True]
 
 
 def test_arrays_that_are_none(hat: Prove) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import verification_cases as cases
 
+from isinglass.compiler.networks.view import NetView
 from isinglass.ir.blocks import Arg, Fn
+from isinglass.ir.case_tree import Layer
 from isinglass.ir.functions.hardtanh import Hardtanh
 from isinglass.ir.functions.leaky_relu import LeakyRelu
 from isinglass.ir.functions.max import Max
@@ -19,6 +21,7 @@ from isinglass.ir.functions.sign import Sign
 from isinglass.ir.functions.step import Step
 from isinglass.ir.functions.tanh import Tanh
 from isinglass.ir.linear_proof.bounds import fresh
+from isinglass.ir.linear_proof.layers import improved
 from isinglass.ir.linear_proof.network import Network
 from isinglass.ir.linear_proof.relaxation import PROOF_LINES, function_bounds, rules_of
 from isinglass.ir.registry import key_of
@@ -154,8 +157,6 @@ def test_a_function_of_another_package_with_the_same_file_name_has_no_lines() ->
 
 @pytest.mark.parametrize("kind", [*cases.LINEAR, *cases.JUMPS, *cases.SMOOTH])
 def test_bounds_of_all_blocks_hold_at_sampled_points(tmp_path: Any, kind: str) -> None:
-    from isinglass.compiler.networks.view import NetView
-
     for number in range(8):
         rng = np.random.default_rng([9, number])
         asked = cases.random_question(rng, tmp_path, (kind,), 7)
@@ -165,7 +166,7 @@ def test_bounds_of_all_blocks_hold_at_sampled_points(tmp_path: Any, kind: str) -
         lower, upper = unsafe.lower[:1], unsafe.upper[:1]
         middle = lower / 2 + upper / 2
         box = np.concatenate([lower, lower, middle]), np.concatenate([upper, middle, upper])
-        bounds = fresh(network, {"x": box}).bounds
+        bounds = bounds_with_layers(rng, network, box) if number % 2 else fresh(network, {"x": box}).bounds
         for place in range(3):
             x = rng.uniform(box[0][place], box[1][place], (500, asked.net.inputs))
             for name, values in NetView.of(problem).forward({"x": x}).items():
@@ -173,3 +174,17 @@ def test_bounds_of_all_blocks_hold_at_sampled_points(tmp_path: Any, kind: str) -
                 size = 1e-12 * (1 + np.abs(values).max())
                 assert (values >= low - size).all()
                 assert (values <= high + size).all()
+
+
+def bounds_with_layers(rng: np.random.Generator, network: Network, box: tuple[Array, Array]) -> dict[str, Any]:
+    """Bounds of all blocks after layers with tilts drawn at random."""
+    functions = {fn.output: network.sizes[fn.output] for fns in network.read_by.values() for fn in fns}
+    layers = []
+    for name in sorted(network.read_by.keys() - {"x"}):
+        rows = np.flatnonzero(rng.random(network.sizes[name]) < 0.7)
+        below, above = (
+            {key: rng.random((rng.choice([1, len(rows)]), k)) for key, k in functions.items() if rng.random() < 0.7}
+            for _ in range(2)
+        )
+        layers += [Layer(name, rows, below, above)] * bool(len(rows))
+    return improved(network, fresh(network, {"x": box}), tuple(layers)).bounds
