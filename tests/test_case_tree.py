@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -171,7 +172,7 @@ def test_claims_that_are_just_false_are_never_accepted(tmp_path: Path) -> None:
 def decided(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
     """Relu layers that are all active or all inactive on [-1, 1]^3, so that bounds are exact but for rounding."""
     sizes = [3, 5, 4, 2]
-    layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+    layers = [(rng.normal(size=(m, n)), rng.normal(size=m)) for n, m in pairwise(sizes)]
     lifts = [rng.choice([-1.0, 1.0, 1.0, 1.0], len(b)) * 90.0 ** (k + 1) for k, (_, b) in enumerate(layers)]
     return [(w, b if k == 2 else b + lifts[k]) for k, (w, b) in enumerate(layers)]
 
@@ -211,7 +212,8 @@ def test_sums_that_cancel_prove_nothing(tmp_path: Path, mode: str) -> None:
         zero = np.zeros(9)
         layers = [
             (np.vstack([first, first[order]]), np.zeros(18)),
-            (np.array([[*second, *zero], [*zero, *second[order]]]), np.zeros(2)), (np.array([[1.0, -1.0]]), np.zeros(1)),
+            (np.array([[*second, *zero], [*zero, *second[order]]]), np.zeros(2)),
+            (np.array([[1.0, -1.0]]), np.zeros(1)),
         ]  # fmt: skip
         for limit in (0.0, 1e-6):
             task = exact_task(layers, np.array([[1.0, -limit]]), [1000.1] * 3, [1000.2] * 3, tmp_path)
