@@ -41,6 +41,7 @@ def compile_claim(
     """
     from .backends.target import make_target
     from .compiler.compile import compile_problem
+    from .compiler.defaults import RELAXED, pipeline_parts
     from .compiler.negate_claim import negate_claim
     from .compiler.pipeline import Ran
 
@@ -57,7 +58,8 @@ def compile_claim(
     step = negate_claim(task, **stated)
     text = ",".join(f"{name}={value}" for name, value in stated.items())
     negated = Ran("negate-claim" + (f"{{{text}}}" if text else ""), step, perf_counter() - start)
-    trace = compile_problem(step.problem, made.level, {}, pipeline, {}, lp_tool, progress)
+    rest = f"{RELAXED},{pipeline_parts(made.level, {})[0]}" if pipeline is None else pipeline
+    trace = compile_problem(step.problem, made.level, {}, rest, {}, lp_tool, progress)
     return CompiledClaim(replace(trace, ran=(negated, *trace.ran)), made, key, stated, task=task)
 
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from ..ir.errors import Refused, UsageError, nearest
 
-NETWORK = "bound-intervals,encode-activations"
+NETWORK = "activations-to-relu,bound-intervals,encode-activations"
+RELAXED = f"{NETWORK},encode-activations{{form=jumps}},encode-activations{{form=lines}}"
+"""Every function as rows, the feasible set growing where no rows say exactly what it does."""
 MODEL = (
     "normalize-rows{{mode={mode}}},tighten-bounds,spin-to-binary,encode-integers{{which={which}}},"
     "linearize-constraints{linearize},split-products,guards-to-big-m,tighten-bounds,drop-rows"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..ir.blocks import Block, Fn
 from ..ir.function import Function
+from ..ir.guarantee import Guarantee
 from ..ir.ledger import Ledger
 from ..ir.lifting import Record
 from ..ir.problem import Problem
@@ -14,7 +15,8 @@ from ..ir.problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """What replaces one function block: blocks in definition order, lift records for new variables, notes.
+    """What replaces one function block: blocks in definition order, lift records for new variables, notes, and what
+    becomes of the feasible set.
 
     ``blocks`` may repeat a variable block of the problem (with tighter bounds); it takes that block's place.
     """
@@ -22,6 +24,7 @@ class Pieces:
     blocks: tuple[Block, ...]
     records: tuple[Record, ...] = ()
     ledger: Ledger = ()
+    guarantee: Guarantee = field(default_factory=Guarantee)
 
 
 class PiecewiseForm(Protocol):
@@ -31,7 +34,8 @@ class PiecewiseForm(Protocol):
         """Whether the form can write this function."""
 
     def encode(self, problem: Problem, fn: Fn) -> Pieces:
-        """The same relation between arguments and output as rows, over the stated bounds of the arguments.
+        """The same relation between arguments and output as rows, or one that contains it where the guarantee says so,
+        over the stated bounds of the arguments.
 
         Raises :class:`~isinglass.ir.errors.Refused` where a bound that the form needs is infinite.
         """

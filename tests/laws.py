@@ -20,7 +20,15 @@ from isinglass.ir.blocks import Arg, Fn, Var
 from isinglass.ir.builder import Builder
 from isinglass.ir.errors import Infeasible
 from isinglass.ir.evaluate import energy, evaluate
+from isinglass.ir.function import Function
+from isinglass.ir.functions.hardtanh import Hardtanh
+from isinglass.ir.functions.leaky_relu import LeakyRelu
+from isinglass.ir.functions.max import Max
 from isinglass.ir.functions.product import Product
+from isinglass.ir.functions.relu import Relu
+from isinglass.ir.functions.sigmoid import Sigmoid
+from isinglass.ir.functions.sign import Sign
+from isinglass.ir.functions.tanh import Tanh
 from isinglass.ir.problem import Problem
 from isinglass.ir.step import Step
 from isinglass.ir.text import parse_ir, parse_value, print_ir, print_value
@@ -41,6 +49,8 @@ def axis(var: Var, place: int) -> np.ndarray:
 
 def points(problem: Problem) -> dict[str, np.ndarray] | None:
     """All points of the box; None when there are too many."""
+    if not all(np.isfinite(side).all() for var in problem.vars.values() for side in (var.lower, var.upper)):
+        return None
     axes = [axis(var, place) for var in problem.vars.values() for place in range(var.size)]
     if np.prod([float(len(a)) for a in axes]) > LIMIT:
         return None
@@ -168,21 +178,26 @@ def reals(rng: Rng) -> Problem:
     return b.build()
 
 
-def network(rng: Rng) -> Problem:
-    """One layer of Relu over a box; the pass is judged at points that the network itself defines."""
+def network(rng: Rng, functions: tuple[Function, ...] = (Relu(),)) -> Problem:
+    """One layer of a function over a box; the pass is judged at points that the network itself defines."""
     b = Builder("law")
     x = b.real("x", (2,), -1.0, 1.0)
     z, h = b.real("z", (2,), -9.0, 9.0), b.real("h", (2,), -9.0, 9.0)
     W = rng.integers(-3, 4, (2, 2)).astype(float)
     b.add("layer", W @ x - z == rng.integers(-2, 3, 2).astype(float), reading="dyadic")
-    from isinglass.ir.functions.relu import Relu
-
-    b.define(Fn("relu", "h", Relu(), (Arg("z"),)))
+    function = functions[int(rng.integers(len(functions)))]
+    args = (Arg("z"), Arg("x"), Arg("z", np.array([1, 0]))) if isinstance(function, Max) else (Arg("z"),)
+    b.define(Fn("function", "h", function, args))
     b.minimize(h.sum() - 2 * x[0])
     problem = b.build()
-    from dataclasses import replace
-
     return problem.with_blocks([replace(k, defines="z") if k.name == "layer" else k for k in problem.blocks])
+
+
+def piecewise(rng: Rng) -> Problem:
+    """Leaky and clipped units, and maxima of three; numbers that rows and functions round alike, that is not at all."""
+    ends = np.sort(rng.integers(-4, 5, 2)) / 2
+    clips = Hardtanh(*ends), Hardtanh(-np.inf, ends[0]), Hardtanh(ends[0], np.inf)
+    return network(rng, (LeakyRelu(0.125), LeakyRelu(0.0), Max(), *clips))
 
 
 CASES: dict[str, tuple[str, Callable[[Rng], Problem]]] = {
@@ -210,7 +225,13 @@ CASES: dict[str, tuple[str, Callable[[Rng], Problem]]] = {
     "linearize-constraints{objective=true}": ("normalize-rows", polynomial_rows),
     "grid-reals{bits=3}": ("", reals),
     "bound-intervals": ("", network),
+    "activations-to-relu": ("", piecewise),
     "encode-activations": ("bound-intervals", network),
+    "encode-activations{form=jumps}": ("bound-intervals", lambda rng: network(rng, (Sign(),))),
+    "encode-activations{form=lines}": (
+        "bound-intervals",
+        lambda rng: network(rng, (Sigmoid(), Tanh(), Relu(), Max(), Hardtanh())),
+    ),
 }
 
 

@@ -64,10 +64,12 @@ def _packed(cqm: dimod.ConstrainedQuadraticModel) -> Iterator[bytes]:
 
 def to_dimod(program: MixedInteger) -> dimod.ConstrainedQuadraticModel:
     """The program as a dimod object."""
-    cqm: Any = dimod.ConstrainedQuadraticModel()  # dimod's types are partial
+    model: Any = dimod.ConstrainedQuadraticModel  # dimod's types are partial
+    cqm = model()
     _add_variables(cqm, program)
     labels = list(program.columns)
-    objective = [(labels[i], float(program.cost[i])) for i in np.flatnonzero(program.cost).tolist()]
+    used = np.flatnonzero(program.cost).tolist()
+    objective: list[tuple[Any, ...]] = [(labels[i], float(program.cost[i])) for i in used]
     square = program.quadratic.tocoo()
     if square.nnz and not program.integer.all():
         real = np.flatnonzero(~program.integer)

@@ -3,7 +3,8 @@
 rewrites: every function block that the chosen form knows (``compiler/piecewise/<form>.py``); others stay
 needs: finite bounds of the arguments (``bound-intervals``)
 adds: rows; binaries for the pieces, which the lift computes from the arguments going down and drops going up
-guarantee: that of the form; ``big-m``: same feasible set, optimum kept
+guarantee: that of the form; ``big-m`` (relu): same feasible set, optimum kept; ``jumps`` (sign) and ``lines`` (any
+  function): the feasible set grows
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...ir.blocks import Block, Fn, Var
+from ...ir.guarantee import Guarantee
 from ...ir.ledger import Note
 from ...ir.lifting import Lift, Record
 from ...ir.problem import Problem
@@ -35,7 +37,7 @@ class EncodeActivations:
         form: PiecewiseForm = FORMS[self.form]()
         records: list[Record] = []
         notes: list[Note] = []
-        current = problem
+        current, guarantee = problem, Guarantee()
         for fn in problem.fns.values():
             if not form.knows(fn.function):
                 continue
@@ -43,7 +45,8 @@ class EncodeActivations:
             current = replaced(current, fn, pieces.blocks)
             records += pieces.records
             notes += pieces.ledger
-        return Step(current, Lift(tuple(records)), ledger=tuple(notes))
+            guarantee = guarantee.then(pieces.guarantee)
+        return Step(current, Lift(tuple(records)), guarantee, tuple(notes))
 
 
 def replaced(problem: Problem, fn: Fn, blocks: tuple[Block, ...]) -> Problem:

@@ -137,7 +137,7 @@ def assembled(
             parts[name] = Csr.of(padded[row])
     first = n < m if not last else n > m  # an equal score that would win
     strict = np.append(unsafe.strict, False)[row] | ((m >= 0) & first)
-    texts = [unsafe.texts[k] for k in case.tolist()]
+    texts = tuple(unsafe.texts[k] for k in case.tolist())
     return replace(
         unsafe,
         forms=Affine(np.append(unsafe.forms.offset, 0.0)[row], parts),
