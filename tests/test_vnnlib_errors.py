@@ -136,6 +136,13 @@ def test_products_of_disjunctions_have_a_limit() -> None:
         parsed(HEAD + pair + BOX + f"(assert (or (<= Y_0 -5) (and {inner})))\n")
 
 
+def test_products_inside_disjunctions_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isinglass.frontends.vnnlib.parser.COMPARISONS", 20_000)
+    one = "(and " + "(or (<= Y_0 0) (>= Y_0 1)) " * 8 + ")"
+    with pytest.raises(Refused, match=r"p\.vnnlib:5:.*more than 20,000 comparisons"):
+        parsed(HEAD + BOX + "(assert (or " + one * 20 + "))")
+
+
 def test_contradictions_keep_products_small() -> None:
     lines = "".join(f"(assert (or (<= X_0 0.{k:02}) (>= X_0 0.{k + 1:02})))\n" for k in range(10, 60))
     query = parsed(HEAD + BOX + lines)
@@ -157,9 +164,9 @@ def test_long_nonsense(text: str) -> None:
 def test_sizes_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isinglass.frontends.vnnlib.parser.DEPTH", 1000)
     monkeypatch.setattr("isinglass.frontends.vnnlib.parser.COMPARISONS", 1000)
-    with pytest.raises(InputError, match="p.vnnlib:5:.*more than 1,000 lists are open"):
+    with pytest.raises(InputError, match=r"p\.vnnlib:5:.*more than 1,000 lists are open"):
         parsed(HEAD + BOX + "(assert " + "(and " * 2000)
-    with pytest.raises(Refused, match="p.vnnlib:5:.*more than 1,000 comparisons"):
+    with pytest.raises(Refused, match=r"p\.vnnlib:5:.*more than 1,000 comparisons"):
         parsed(HEAD + BOX + "(assert (and" + " (<= Y_0 1)" * 2000 + "))")
     with pytest.raises(InputError, match="declares no real number"):
         parsed(HEAD + "(declare-const" + " X_0" * 100_000 + ")")

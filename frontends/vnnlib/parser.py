@@ -73,6 +73,7 @@ class Parser:
         self.stack = [self.root]
         self.sums: list[list[Linear]] = []
         self.numbers: dict[str, Fraction] = {}
+        self.expanded = 0
         self.declarations: list[Frame] = []
 
     def run(self) -> None:
@@ -110,13 +111,17 @@ class Parser:
         if len(self.source.refusals) < SHOWN_MISTAKES:
             self.source.refuse(self.source.place(at)[0], message, hint)
 
+    def limit(self, count: int, at: int) -> None:
+        """Raise where there are too many comparisons, or would be in a disjunction multiplied out."""
+        if count > COMPARISONS:
+            self.refuse(at, f"more than {COMPARISONS:,} comparisons", "split the file")
+            self.source.check()
+
     def compare(self, frame: Frame, sign: int, left: int, right: int, at: int) -> None:
         """A comparison of two operands (or of a sum with 0) inside a list of logic."""
         if not frame.positive:
             sign = OPPOSITE[sign]
-        if len(self.atoms.sign) >= COMPARISONS:
-            self.refuse(at, f"more than {COMPARISONS:,} comparisons", "split the file")
-            self.source.check()
+        self.limit(len(self.atoms.sign), at)
         if sign <= LT:
             frame.atom(self.atoms.add(sign, left, right, at))
             return
@@ -202,7 +207,11 @@ class Parser:
             message = f"({frame.head} ...) holds {frame.count} formulas"
             self.wrong(frame.at, message, f"it takes {wanted}", len(frame.head) + 1)
         try:
+            before = len(parent.cases)
             parent.take(frame)
+            if frame.clauses and parent.either:
+                self.expanded += (len(parent.cases) - before) * (len(frame.atoms) + len(frame.clauses))
+                self.limit(self.expanded, frame.at)
         except TooManyCases as many:
             self.wrong(
                 frame.at, f"this conjunction of disjunctions has {many.count:,} cases or more",
