@@ -187,7 +187,7 @@ def test_the_cases_about_an_index_are_few_and_short() -> None:
     not_two = unsafe([[1.0], [-1.0]], [-2.0, 2.0], [True, True], [0, 1, 2])  # y > 2 or y < 2
     found = through_ending(network("argmax", 1, 4), not_two, "y")
     assert np.diff(found.start).tolist() == [3, 2, 2]
-    assert found.texts == ["case 0", "case 1", "case 1"]
+    assert found.texts == ("case 0", "case 1", "case 1")
     never = unsafe([[1.0]], [-3.5], [False], [0, 1])
     assert through_ending(network("argmax", 1, 4), never, "y").count == 0
     always = through_ending(network("argmax", 1, 4), unsafe([[1.0]], [0.5], [False], [0, 1]), "y")
