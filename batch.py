@@ -23,6 +23,7 @@ from typing import Any
 from .backends.result_lines import Line, ResultLines
 from .frontends.instances import Instance, read_instances
 from .ir.errors import InputError
+from .verification import check_limits
 
 VERDICTS = ("sat", "unsat", "unknown", "timeout", "error")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -42,6 +43,9 @@ class Settings:
     memory: float | None = None
     certificates: Path | None = None
     jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        check_limits(self.timeout, self.seed, self.memory)  # a mistake here is one of the batch, not of its instances
 
     @property
     def workers(self) -> int:

@@ -56,9 +56,7 @@ def verify(
     from .frontends.networks.model_file import network_files
 
     start = perf_counter()
-    limits = Limits(timeout, seed)
-    if memory is not None and not memory > 0:
-        raise UsageError(f"memory = {memory}: a positive number of GB")
+    limits = check_limits(timeout, seed, memory)
     stated = {"method": method, "solver": solver, "memory": memory}
     sources = {str(path): sha256(read_bytes(path)) for path in (*network_files(network), property)}
     try:
@@ -74,6 +72,13 @@ def verify(
         options={"network": str(network), "property": str(property), "reals": reals},
         timings={"read": read, **answer.timings, "all": perf_counter() - start},
     )
+
+
+def check_limits(timeout: float | None, seed: int, memory: float | None) -> Limits:
+    """The limits of a search that starts now. Raises :class:`UsageError` for numbers that make no sense."""
+    if memory is not None and not memory > 0:
+        raise UsageError(f"memory = {memory}: a positive number of GB")
+    return Limits(timeout, seed)
 
 
 def limit_memory(gigabytes: float) -> None:

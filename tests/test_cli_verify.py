@@ -115,6 +115,8 @@ def test_no_time_is_no_verdict(folder: Path) -> None:
     (("--instances", "list.csv", "abs.onnx"), 2, "no file beside"),
     (("--instances", "list.csv", "--jobs", 0), 2, "--jobs"),
     (("--instances", "missing.csv"), 1, "missing.csv"),
+    (("--instances", "list.csv", "--timeout", -1), 2, "timeout"),
+    (("--instances", "list.csv", "--memory", 0), 2, "memory"),
     (("abs.onnx", "low.vnnlib", "--timeout", -1), 2, "timeout"),
     (("abs.onnx", "low.vnnlib", "--memory", 0), 2, "memory"),
     (("abs.onnx", "low.vnnlib", "--method", "nope"), 1, "nope"),
