@@ -60,6 +60,18 @@ def test_contraction_and_dropped_cases(tmp_path: Path, contract: bool) -> None:
     assert accepted >= 8
 
 
+def test_contraction_goes_by_the_linear_bound(tmp_path: Path) -> None:
+    """relu(x) <= 0.5 and x >= limit on [-1, 2]: the bound 0.5 of 0.5 - y from y >= 0 is better than the linear one."""
+    net = cases.Net(1, (cases.Layer((0,), np.ones((1, 1)), np.zeros(1), "relu"),))
+    path = cases.write(net, tmp_path / "net.onnx")
+    rows, box = np.array([[0.0, -1.0], [1.0, 0.0]]), (np.full((1, 1), -1.0), np.full((1, 1), 2.0))
+    start, region, strict = np.array([0, 2]), np.zeros(1, np.int64), np.zeros(2, np.bool_)
+    for limit, wanted in ((0.25, False), (0.5, False), (0.51, True)):
+        task = cases.question(net, path, rows, np.array([0.5, -limit]), strict, start, region, box).task
+        assert proves(task, saved(grid(task, 9, contract=True))) == wanted
+        assert not proves(task, saved(grid(task, 1, contract=True))) or wanted
+
+
 def test_phase_trees_with_multipliers_prove_what_bounds_do_not(tmp_path: Path) -> None:
     proved, more = 0, 0
     for number in range(40):

@@ -17,7 +17,7 @@ from .network import Network, Sum, name_of
 from .numbers import TINY, UNIT, Bounds, ball, gamma, reach
 from .relaxation import function_bounds, function_undecided, relax
 
-ENTRIES = 1 << 20
+ENTRIES = 1 << 17
 """About as many coefficients are carried at once."""
 
 

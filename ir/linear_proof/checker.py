@@ -29,6 +29,8 @@ NODES = 512
 """Most nodes in a batch."""
 NUMBERS = 1 << 21
 """About as many bounds are held for a batch."""
+COEFFICIENTS = 1 << 23
+"""About as many coefficients of rows are held for a batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,7 @@ class Check:
         leaves = self.trees.leaves_of(group.trees)
         good = np.ones(group.cases.shape, np.bool_)
         if self.forest.bounds == "kept":
-            for nodes in self.batches(leaves):
+            for nodes in self.batches(leaves, group):
                 place = self.place(group, nodes)
                 out = self.at_leaves(group, nodes, place, self.kept(roots, nodes, place))
                 np.logical_and.at(good, place, out)
@@ -138,9 +140,14 @@ class Check:
         """The trees of nodes by their number in the group."""
         return np.searchsorted(group.trees, self.trees.tree[nodes])
 
-    def batches(self, nodes: IntArray) -> Iterator[IntArray]:
-        for begin in range(0, len(nodes), self.batch):
-            yield nodes[begin : begin + self.batch]
+    def batches(self, nodes: IntArray, group: Group) -> Iterator[IntArray]:
+        size = self.batch_of(group)
+        for begin in range(0, len(nodes), size):
+            yield nodes[begin : begin + size]
+
+    def batch_of(self, group: Group) -> int:
+        """How many nodes of the group are bounded at once."""
+        return max(1, min(self.batch, COEFFICIENTS // (group.table.shape[1] * self.network.width)))
 
     def roots(self, group: Group) -> State:
         """Bounds of all blocks at the roots of the group's trees."""
@@ -152,7 +159,7 @@ class Check:
     def alone(self, group: Group, roots: State, leaves: IntArray) -> IntArray:
         """Check leaves from their boxes and the roots' bounds; returns those that stay open."""
         left = [np.zeros(0, np.int64)]
-        for nodes in self.batches(leaves):
+        for nodes in self.batches(leaves, group):
             place = self.place(group, nodes)
             if (self.trees.depth[nodes] == 0).all():
                 state = roots.pick(place)
@@ -175,7 +182,7 @@ class Check:
             flat = self.weight_start[leaf][:, None] + np.arange(group.table.shape[1])
             out = group.refuted_together(state, place, forest.weights[flat], extra)
         else:
-            out = group.refuted(group.most(state, place, extra)[0], place)
+            out = group.refuted(group.bounded(state, place, extra).most, place)
         return np.asarray(out | state.empty[:, None])
 
     def multipliers(self, nodes: IntArray) -> Multipliers | None:

@@ -64,6 +64,18 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
+class Bounded:
+    """Rows [B, m] on nodes: each is at most ``most``, and ``slope`` [B, m, n] . inputs plus a constant.
+
+    ``linear``: the greatest value of the latter, rounded up.
+    """
+
+    most: FloatArray
+    linear: FloatArray
+    slope: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Group:
     """Trees [T] with cases [T, K] whose numbers of rows ``sizes`` [K] are the same."""
 
@@ -103,19 +115,24 @@ class Group:
         join(run, extra)
         return run, rows, which
 
-    def most(
-        self, state: State, place: IntArray, extra: Multipliers | None = None
-    ) -> tuple[FloatArray, Pass, IntArray]:
-        """Upper bounds of the rows on nodes of trees ``place`` [B], [B, m]; the pass, and which row of it each is."""
+    def bounded(self, state: State, place: IntArray, extra: Multipliers | None = None) -> Bounded:
+        """Upper bounds of the rows on nodes of trees ``place`` [B]."""
         run, rows, which = self.start(state, place, extra)
+        shape = len(place), rows.shape[1]
         with np.errstate(over="ignore", invalid="ignore"):
-            base = np.fmin(run.most(), self.rows.interval(state, rows))
-            base = np.broadcast_to(base, (len(place), rows.shape[1]))[:, which]
+            linear = np.broadcast_to(run.most(), shape)[:, which]
+            flat = np.broadcast_to(self.rows.interval(state, rows), shape)[:, which]
             offset = self.rows.unsafe.forms.offset[self.table[place]]
-            total = base + offset
-            exact = (offset == 0) | ((base == 0) & self.rows.exact)
-            total = total + np.where(exact, 0.0, 8 * UNIT * (np.abs(base) + np.abs(offset)) + TINY)
-        return np.where(np.isfinite(total), total, np.inf), run, which
+            linear, most = self.plus(linear, offset), self.plus(np.fmin(linear, flat), offset)
+        slope = run.coefficients.get(self.rows.network.inputs, np.zeros((1, 1, 1)))
+        return Bounded(most, linear, np.broadcast_to(slope, (*shape, slope.shape[2]))[:, which])
+
+    def plus(self, base: FloatArray, offset: FloatArray) -> FloatArray:
+        """Bounds and the rows' constants, rounded up; exact where there is nothing to add."""
+        total = base + offset
+        exact = (offset == 0) | ((base == 0) & self.rows.exact)
+        total = total + np.where(exact, 0.0, 8 * UNIT * (np.abs(base) + np.abs(offset)) + TINY)
+        return np.where(np.isfinite(total), total, np.inf)
 
     def refuted(self, most: FloatArray, place: IntArray) -> BoolArray:
         """Which cases [B, K] have a row that leaves no point, given upper bounds [B, m] of the rows."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..types import BoolArray, FloatArray, IntArray
-from .backward import Pass, State
+from ..types import BoolArray, IntArray
+from .backward import State
 from .bounds import fresh
-from .claim import Group
+from .claim import Bounded, Group
 from .numbers import Bounds
 
 if TYPE_CHECKING:
@@ -62,13 +62,14 @@ class Walk:
     def pop(self) -> Open:
         """A batch from the top of the stack."""
         parts, count = [], 0
-        while self.stack and count < self.check.batch:
+        size = self.check.batch_of(self.group)
+        while self.stack and count < size:
             parts.append(self.stack.pop())
             count += len(parts[-1].nodes)
         batch = joined(parts[::-1])
-        if count > self.check.batch:
-            self.stack.append(batch.part(slice(0, count - self.check.batch)))
-            batch = batch.part(slice(count - self.check.batch, None))
+        if count > size:
+            self.stack.append(batch.part(slice(0, count - size)))
+            batch = batch.part(slice(count - size, None))
         return batch
 
     def step(self, batch: Open) -> None:
@@ -89,10 +90,10 @@ class Walk:
         box = state.bounds[check.network.inputs]
         if check.forest.contract or alive.shape[1] > 1:
             part = state.pick(some)
-            most, run, which = self.group.most(part, place[some])
-            alive[some] &= ~self.group.refuted(most, place[some])
+            bounded = self.group.bounded(part, place[some])
+            alive[some] &= ~self.group.refuted(bounded.most, place[some])
             if check.forest.contract:
-                box = self.contracted(part, box, some, alive[some], most, run, which)
+                box = self.contracted(part, box, some, alive[some], bounded)
         state.bounds[check.network.inputs] = box
         self.split(batch.nodes, state, alive, some[alive[some].any(axis=1)])
 
@@ -103,22 +104,16 @@ class Walk:
             out = self.check.at_leaves(self.group, batch.nodes[index], place, state.pick(index))
             np.logical_and.at(self.good, place, out | ~alive[index])
 
-    def contracted(
-        self, part: State, box: Bounds, some: IntArray, alive: BoolArray, most: FloatArray, run: Pass, which: IntArray
-    ) -> Bounds:
+    def contracted(self, part: State, box: Bounds, some: IntArray, alive: BoolArray, bounded: Bounded) -> Bounds:
         """Input boxes where the nodes ``some`` may still hold a point of an open case.
 
-        A row with the linear upper bound ``a . x + c``, at most ``most`` over the box, is >= 0 only where
-        ``a_i x_i >= max a_i x_i - most`` for every i: within ``most / |a_i|`` of the end where it is greatest.
+        A row with the linear upper bound ``a . x + c``, at most ``t`` over the box, is >= 0 only where
+        ``a_i x_i >= max a_i x_i - t`` for every i: within ``t / |a_i|`` of the end where it is greatest.
         """
-        inputs = self.check.network.inputs
-        lower, upper = part.bounds[inputs]
-        slope = run.coefficients.get(inputs)
-        if slope is None:
-            return box
-        slope = np.broadcast_to(slope, (len(some), *slope.shape[1:]))[:, which]
+        lower, upper = part.bounds[self.check.network.inputs]
+        slope = bounded.slope
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            room = np.nextafter(np.nextafter(most[..., None] / np.abs(slope), np.inf), np.inf)
+            room = np.nextafter(np.nextafter(bounded.linear[..., None] / np.abs(slope), np.inf), np.inf)
             low = np.nextafter(upper[:, None] - room, -np.inf)
             high = np.nextafter(lower[:, None] + room, np.inf)
         low = np.where((slope > 0) & (low > lower[:, None]), low, lower[:, None])
