@@ -281,26 +281,39 @@ def solve_problem(
 
 @dataclass(frozen=True)
 class Tools:
-    """What drivers may use (``ir/protocols.py``)."""
+    """What drivers may use (``ir/protocols.py``); each is loaded when a driver first asks for it."""
 
-    milp: Any
-    open_lp: Any
-    runner: Any
+    solver: Any
+    task: Prove
+
+    @cached_property
+    def milp(self) -> Any:
+        return make_solver(self.solver)[0]
+
+    @cached_property
+    def open_lp(self) -> Any:
+        return lp_tool()
+
+    @cached_property
+    def runner(self) -> Any:
+        from .backends.network_runner import NetworkRunner
+
+        return NetworkRunner.of(self.task)
 
 
 def prove(task: Prove, options: Mapping[str, Any], limits: Limits, progress: Progress | None) -> Answer:
     """A question about a network, through the driver that its ``compile { method = ... }`` names (default: milp)."""
-    from .backends.network_runner import NetworkRunner
     from .compiler.driver import DRIVERS
 
     method = {"milp": "milp-prove"}.get(str(options.get("method", "milp")), str(options.get("method")))
     if method not in DRIVERS or not hasattr(DRIVERS.module(method), "drive") or {"master", "via"} & set(options):
         what = ", ".join(f"{key} = {options[key]}" for key in ("method", "master", "via") if key in options)
         raise Refused(f"{what} is not available in this version", code="not-yet", hint="leave it out: method = milp")
-    milp, name = make_solver(options.get("solver", "highs"))
-    if milp.level != "MIP":
-        raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
-    tools = Tools(milp, lp_tool(), NetworkRunner.of(task))
+    tools, name = Tools(options.get("solver", "highs"), task), "highs"
+    if "solver" in options:
+        name = make_solver(options["solver"])[1]
+        if tools.milp.level != "MIP":
+            raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
     loop = DRIVERS.module(method).drive(task, tools, limits)
     while True:
         try:
@@ -371,23 +384,3 @@ def ir_text(problem: Problem) -> str:
     from .ir.text import print_ir
 
     return print_ir(problem)[0]
-
-
-def listing(what: str | None = None) -> str:
-    """What is available, one line each."""
-    from .backends.solver import SOLVERS
-    from .backends.target import TARGETS
-    from .compiler.driver import DRIVERS
-    from .compiler.encoding import ENCODINGS
-    from .compiler.pipeline import PASSES
-    from .compiler.weights._prove import RULES
-    from .ir.rules import FUNCTIONS
-
-    folders = {"targets": TARGETS, "solvers": SOLVERS, "passes": PASSES, "encodings": ENCODINGS, "functions": FUNCTIONS,
-               "drivers": DRIVERS, "weights": RULES}  # fmt: skip
-    lines = []
-    for name, registry in folders.items():
-        if what in (None, name):
-            lines += [f"{name}:"] if what is None else []
-            lines += [f"  {key:<24} {registry.summary(key)}" for key in registry]
-    return "\n".join(lines)

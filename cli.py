@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .cli_verify import supports, verify
-from .terminal import progress, show
+from .terminal import listing, progress, show
 
 OPTION_NAMES = (
     "code",
@@ -256,9 +256,7 @@ def opt(file: Path, pipeline: str, output: Path | None, timing: bool) -> None:
 )
 def list_command(what: str | None) -> None:
     """List what is available, with one line on each."""
-    from . import api
-
-    click.echo(api.listing(what))
+    click.echo(listing(what))
 
 
 def main() -> None:

@@ -42,3 +42,23 @@ def show(answer: Answer, as_json: bool) -> None:
 
         click.echo(answer_text(answer))
     click.get_current_context().exit(answer.exit_code)
+
+
+def listing(what: str | None = None) -> str:
+    """What is available, one line each."""
+    from .backends.solver import SOLVERS
+    from .backends.target import TARGETS
+    from .compiler.driver import DRIVERS
+    from .compiler.encoding import ENCODINGS
+    from .compiler.pipeline import PASSES
+    from .compiler.weights._prove import RULES
+    from .ir.rules import FUNCTIONS
+
+    folders = {"targets": TARGETS, "solvers": SOLVERS, "passes": PASSES, "encodings": ENCODINGS, "functions": FUNCTIONS,
+               "drivers": DRIVERS, "weights": RULES}  # fmt: skip
+    lines = []
+    for name, registry in folders.items():
+        if what in (None, name):
+            lines += [f"{name}:"] if what is None else []
+            lines += [f"  {key:<24} {registry.summary(key)}" for key in registry]
+    return "\n".join(lines)
