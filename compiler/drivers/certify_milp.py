@@ -49,7 +49,8 @@ def certify(problem: Problem, answer: Answer, open_lp: OpenLp, limits: Limits) -
     except Refused as error:
         return answer.with_fields(detail=(*answer.detail, f"not certified: {error.diagnostics[0].message}"))
     yield from search.run(limits)
-    return certified(problem, answer, search)
+    found = certified(problem, answer, search)
+    return found if search.finished or not limits.over else found.with_fields(time_limited=True)
 
 
 @dataclass(eq=False)
@@ -249,7 +250,7 @@ def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
         why = "its linear relaxation gives no bound" if search.finished or search.nodes == 1 else "time was over"
         return answer.with_fields(detail=(*answer.detail, f"not certified: {why}"))
     certificate = written(search.root, search.model, search.cutoff).to_plain()
-    told = f"a tree of {search.nodes} linear programs"
+    told = f"a tree of {search.nodes} linear program{'s' if search.nodes > 1 else ''}"
     if least == np.inf:
         if search.point is not None:
             detail = "not certified: the witness holds within the tolerance for reals, exactly there is no point"

@@ -1,10 +1,10 @@
 """A problem as rows over bounded columns, with nothing lost: what a tree of linear programs is checked against.
 
-Columns are the problem's variables in layout order, then one for each product of two variables. A guarded row
-``g == v -> a.x <= r`` becomes ``a.x + M [g == v] <= r + M`` with M at least the greatest a.x - r; a product w of x in
-[k, l] and y in [m, n] obeys McCormick's rows, which leave no other value once one factor stands at a bound. Hence one
-factor of a product has to be a binary or a spin. Sides that are missing are derived from rows, by interval arithmetic,
-and where a *cutoff* is given from ``objective <= cutoff``: the model then holds the points that are no worse.
+Columns are the problem's variables in layout order, then the products of variables. A guarded row
+``g == v -> a.x <= r`` becomes ``a.x + M [g == v] <= r + M`` with M at least the greatest a.x - r; a product obeys
+McCormick's rows, which leave no other value once one factor stands at a bound. Hence all but one of its factors have to
+be binaries or spins. Sides that are missing are derived from rows, by interval arithmetic, and from
+``objective <= cutoff`` where a *cutoff* is given: the model then holds the points that are no worse.
 
 Numbers are float64; what they mean, and what the rows above are rounded by, is off by at most ``slips`` units of
 roundoff times ``size`` (coefficients) and ``side`` (right-hand sides).
@@ -124,18 +124,16 @@ class _Builder:
         goal = Entries.of(problem, problem.objective, self.two, self.spin)
         if sum(len(one.row) for one in listed) > ENTRIES:
             raise Refused(f"more than {ENTRIES:,} entries", code="certify")
-        products = Products.of([*listed, goal], len(self.whole), self.two)
-        pieces = [_Piece.of(problem, block, one, products) for block, one in zip(blocks, listed, strict=True)]
+        products, columns = Products.of([*listed, goal], len(self.whole))
+        pieces = [_Piece.of(problem, *each) for each in zip(blocks, listed, columns[:-1], strict=True)]
         width = len(self.whole) + products.count
         rows = joined(pieces, width)
-        cost, cost_size, offset, repeated = objective(goal, products, width)
+        cost, cost_size, offset, repeated = objective(goal, columns[-1], width)
         room = np.inf if cutoff is None else np.nextafter(float(Fraction(cutoff) - offset), np.inf)
         self.derive(rows, products, cost if repeated <= 1 else np.zeros(width), room)
-        low, high = products.intervals(self.lower, self.upper)
-        lower, upper = np.concatenate([self.lower, low]), np.concatenate([self.upper, high])
-        rows = rows.without_guards(lower, upper)
-        rows = rows.with_rows(products.rows(self.lower, self.upper, width))
-        whole = np.concatenate([self.whole, self.whole[products.first] & self.whole[products.second]])
+        lower, upper = products.extended(self.lower, self.upper)
+        rows = rows.without_guards(lower, upper).with_rows(products.rows(lower, upper))
+        whole = products.whole(self.whole)
         spin = np.concatenate([self.spin, np.zeros(products.count, np.bool_)])
         rows.check(np.concatenate([cost, lower, upper]))
         merged = repeated > 1 and not (goal.coefficient == np.rint(goal.coefficient)).all()
@@ -156,8 +154,7 @@ class _Builder:
         low, high = np.append(rows.low[bound], -inf), np.append(rows.high[bound], room)
         for _ in range(ROUNDS):
             before = int(np.isinf(self.lower).sum() + np.isinf(self.upper).sum())
-            extra = products.intervals(self.lower, self.upper)
-            lower, upper = np.concatenate([self.lower, extra[0]]), np.concatenate([self.upper, extra[1]])
+            lower, upper = products.extended(self.lower, self.upper)
             for one, side in ((matrix, high), (-matrix, -low)):
                 least, most = implied(one, side, lower, upper)
                 n = len(self.lower)
@@ -207,8 +204,7 @@ class _Piece:
     value: FloatArray
 
     @classmethod
-    def of(cls, problem: Problem, block: Lin | Poly, entries: Entries, products: Products) -> _Piece:
-        column = products.column(entries)
+    def of(cls, problem: Problem, block: Lin | Poly, entries: Entries, column: IntArray) -> _Piece:
         free = column < 0
         constant = sums(entries.row[free], entries.coefficient[free], entries.rows)
         size = sums(entries.row[free], np.abs(entries.coefficient[free]), entries.rows)
@@ -328,9 +324,8 @@ def joined(pieces: list[_Piece], width: int) -> Rows:
     return Rows(matrix, size, low, high, side, guard.astype(np.int64), at, repeated)
 
 
-def objective(entries: Entries, products: Products, width: int) -> tuple[FloatArray, FloatArray, Fraction, int]:
+def objective(entries: Entries, column: IntArray, width: int) -> tuple[FloatArray, FloatArray, Fraction, int]:
     """Cost and its magnitudes [n], the constant, and how many entries one cost has at the most."""
-    column = products.column(entries)
     used = column >= 0
     value = entries.coefficient[used]
     cost, size = (sums(column[used], part, width) for part in (value, np.abs(value)))

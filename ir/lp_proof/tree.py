@@ -61,7 +61,7 @@ class LpTree:
         if data.get("kind") != KIND or set(data) - {"cutoff"} != {"kind", "columns", "rows", *FIELDS, "multiplier"}:
             raise fault("it has other fields than it should")
         cutoff = data.get("cutoff")
-        if "cutoff" in data and (type(cutoff) not in (int, float) or not isfinite(cutoff)):
+        if "cutoff" in data and not (isinstance(cutoff, (int, float)) and isfinite(cutoff)):
             raise fault("its cutoff is no number")
         columns, rows = data["columns"], data["rows"]
         if type(columns) is not int or type(rows) is not int:
