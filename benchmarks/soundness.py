@@ -1,6 +1,6 @@
 """Large sweeps of what must never be wrong; the suite runs the same generators with moderate counts.
 
-    python benchmarks/soundness.py [families|models|rows|laws|squares|weights|passes ...] [--count N] [--seed S]
+    python benchmarks/soundness.py [families|models|rows|laws|squares|weights|networks ...] [--count N] [--seed S]
 
 families  the default QUBO of every family: all ground states decode to the source's optimum (enumeration)
 models    random models of everything the builder can say, every way to a QUBO and through HiGHS (tests/fuzz_models.py)
@@ -9,12 +9,15 @@ laws      guarantee and lift of every pass (tests/laws.py)
 passes    the MILP-side passes against enumeration in integers (tests/sweeps.py)
 weights   the weight rules on random models (tests/weights_cases.py)
 squares   no coupler dropped from a 20-bit least-squares model
+networks  claims about random networks (up to 12 units, all activations) by every method, against phase enumeration with
+          LPs or sampling; certificates checked; bounds against 10^6 points per activation (tests/verification_sweep.py)
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections import Counter
 from fractions import Fraction
@@ -150,9 +153,29 @@ def squares(count: int, seed: int) -> bool:
     return bqm.num_interactions == 57_630 and worst <= 1e-12
 
 
+def networks(count: int, seed: int) -> bool:
+    """Verdicts about random networks by every method, certificates, and bounds at sampled points."""
+    import verification_cases as cases
+    from verification_sweep import sampled_bounds, sweep
+
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        found = sweep(count, seed, Path(folder))
+        for name, outcomes in found.items():
+            print(f"  {name:<12} {dict(sorted(outcomes.items()))}", flush=True)
+        good = not any("WRONG" in outcome for outcomes in found.values() for outcome in outcomes)
+        good &= not any(outcomes["unsat, certificate not accepted"] for outcomes in found.values())
+        for kind in (*cases.LINEAR, *cases.JUMPS, *cases.SMOOTH):
+            compared, outside = sampled_bounds(kind, 1_000_000, seed, Path(folder))
+            print(f"  {kind:<12} {compared:,} points, {outside} outside the bounds", flush=True)
+            good &= outside == 0
+    print(f"  {time.perf_counter() - start:.0f} s")
+    return good
+
+
 SWEEPS = {
     "families": families, "models": models, "rows": rows, "laws": laws, "passes": passes, "weights": weights,
-    "squares": squares,
+    "squares": squares, "networks": networks,
 }  # fmt: skip
 
 
