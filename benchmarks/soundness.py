@@ -1,6 +1,6 @@
 """Large sweeps of what must never be wrong; the suite runs the same generators with moderate counts.
 
-    python benchmarks/soundness.py [families|models|rows|laws|squares|weights|networks ...] [--count N] [--seed S]
+    python benchmarks/soundness.py [families|models|rows|laws|weights|answers|networks ...] [--count N] [--seed S]
 
 families  the default QUBO of every family: all ground states decode to the source's optimum (enumeration)
 models    random models of everything the builder can say, every way to a QUBO and through HiGHS (tests/fuzz_models.py)
@@ -8,6 +8,7 @@ rows      decimal and capacity-divided rows: how many are normalised exactly, an
 laws      guarantee and lift of every pass (tests/laws.py)
 passes    the MILP-side passes against enumeration in integers (tests/sweeps.py)
 weights   the weight rules on random models (tests/weights_cases.py)
+answers   certified answers of random mixed-integer programs, and changed certificates (tests/certify_cases.py)
 squares   no coupler dropped from a 20-bit least-squares model
 networks  claims about random networks (up to 12 units, all activations) by every method, against phase enumeration with
           LPs or sampling; certificates checked; bounds against 10^6 points per activation (tests/verification_sweep.py)
@@ -134,6 +135,15 @@ def weights(count: int, seed: int) -> bool:
     return True
 
 
+def answers(count: int, seed: int) -> bool:
+    """Certified answers against enumeration; certificates that were changed."""
+    import certify_cases
+
+    for name in certify_cases.MAKERS:
+        print(f"  {name:<45} {dict(certify_cases.sweep(name, count, seed))}", flush=True)
+    return True
+
+
 def squares(count: int, seed: int) -> bool:
     """min |A x - b|^2, d = 16, 20 bits each: 57,630 couplers, energies equal to the residual in rationals."""
     from build_models import ours_squares, squares_data
@@ -175,7 +185,7 @@ def networks(count: int, seed: int) -> bool:
 
 SWEEPS = {
     "families": families, "models": models, "rows": rows, "laws": laws, "passes": passes, "weights": weights,
-    "squares": squares, "networks": networks,
+    "squares": squares, "answers": answers, "networks": networks,
 }  # fmt: skip
 
 

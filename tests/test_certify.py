@@ -1,9 +1,8 @@
-"""Certified answers to mixed-integer programs, against enumeration: what is proved holds, and what holds is proved."""
+"""Certified answers to mixed-integer programs: tampering, limits, wrong solvers, the command line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,162 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from certify_cases import MAKERS, UNKNOWN, proved, run, sweep
 from click.testing import CliRunner
-from models import admits, decimal_rows, linear_rows, monomial_rows, objective, packing_rows, points, ranged_rows
 
 import isinglass
-from isinglass.api import lp_tool
 from isinglass.cli import cli
-from isinglass.compiler.drivers.certify_milp import certify
 from isinglass.ir.answers import Answer
-from isinglass.ir.blocks import Poly, Var
 from isinglass.ir.certificates import lp_tree
 from isinglass.ir.checking import check_optimize
 from isinglass.ir.errors import InputError
-from isinglass.ir.lift.objective import Objective
-from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
 from isinglass.ir.protocols import Limits
-from isinglass.ir.terms.bilinear import Bilinear
-from isinglass.ir.terms.monomials import Monomials
-
-Array = Any
-UNKNOWN = Answer("unknown")
 
 
-def run(problem: Problem, answer: Answer = UNKNOWN, limits: Limits | None = None) -> Answer:
-    loop = certify(problem, answer, lp_tool(), limits or Limits())
-    while True:
-        try:
-            next(loop)
-        except StopIteration as end:
-            found: Answer = end.value
-            return found
-
-
-def proved(problem: Problem, answer: Answer) -> Any:
-    """What the checker makes of the certificate after a trip through JSON."""
-    assert answer.certificate is not None
-    return lp_tree.bound(problem, json.loads(json.dumps(answer.certificate)))
-
-
-def quadratic_rows(rng: np.random.Generator) -> Problem:
-    """Binaries times binaries, integers and spins in the objective, one quadratic row."""
-    problem = linear_rows(rng)
-    x, y = problem.vars["x"], problem.vars["y"]
-    terms: list[Any] = [
-        Bilinear("x", "x", Dense(rng.integers(-3, 4, (x.size, x.size)).astype(float))),
-        Bilinear("x", "y", Dense(rng.integers(-3, 4, (x.size, y.size)).astype(float))),
-    ]
-    if "s" in problem.vars:
-        terms.append(Bilinear("s", "s", Dense(rng.integers(-3, 4, (2, 2)).astype(float))))
-    which, index = np.array([[0, 1], [0, -1], [1, -1]]), np.array([[0, 1], [1, 0], [0, 0]])
-    row = Monomials(1, ("x", "y"), np.zeros(3, np.int64), which, index, rng.integers(-3, 4, 3).astype(float))
-    curve = Poly("curve", "constraint", (row,), np.ones(1), sense="<=", rhs=np.array([float(rng.integers(0, 5))]))
-    goal = problem.objective
-    return problem.with_blocks(
-        [*(b for b in problem.blocks if b is not goal), curve, replace(goal, terms=(*goal.terms, *terms))]
-    )
-
-
-def real_rows(rng: np.random.Generator) -> Problem:
-    return linear_rows(rng, real=True)
-
-
-def with_decimals(rng: np.random.Generator) -> Problem:
-    """Costs in tenths, which no float64 is, and a maximum."""
-    problem = packing_rows(rng)
-    goal = problem.objective
-    (term,) = goal.terms
-    tenth = replace(term, operator=Dense(np.round(term.operator.to_dense() / 10, 1)))  # type: ignore[attr-defined]
-    return replace(
-        problem.with_blocks([*(b for b in problem.blocks if b is not goal), replace(goal, terms=(tenth,))]),
-        source=Objective(-1.0, 2.5),
-    )
-
-
-def mixed_curves(rng: np.random.Generator) -> Problem:
-    """Cubic rows and objectives in binaries and one integer."""
-    return monomial_rows(rng, mixed=True)
-
-
-def spin_cubes(rng: np.random.Generator) -> Problem:
-    """Spins in threes and fours, with repeats, in the objective and in one row."""
-    which, index = np.zeros((10, 4), np.int64), rng.integers(0, 5, (10, 4))
-    which[:4, 3] = -1
-    terms = [
-        Monomials(1, ("s",), np.zeros(10, np.int64), which, index, rng.integers(-4, 5, 10).astype(float))
-        for _ in range(2)
-    ]
-    row = Poly("row", "constraint", (terms[0],), np.zeros(1), sense="<=", rhs=rng.integers(-6, 6, 1).astype(float))
-    goal = Poly("objective", "objective", (terms[1],), np.zeros(1))
-    return Problem("cubes", (Var.of("s", "spin", (5,)), row, goal))
-
-
-MAKERS = [linear_rows, decimal_rows, packing_rows, ranged_rows, quadratic_rows, with_decimals, monomial_rows,
-          mixed_curves, spin_cubes]  # fmt: skip
-
-
-@pytest.mark.parametrize("make", MAKERS, ids=lambda f: f.__name__)
-def test_optima_are_proved(make: Callable[[np.random.Generator], Problem]) -> None:
-    infeasible = 0
-    for number in range(50):
-        rng = np.random.default_rng([11, number])
-        problem = make(rng)
-        table = points(problem)
-        good = admits(problem, table)
-        answer = run(problem)
-        assert answer.basis == "certificate", (number, answer.detail)
-        assert check_optimize(problem, answer).verdict == "accepted", number
-        if not good.any():
-            infeasible += 1
-            assert answer.status == "infeasible" and proved(problem, answer) == np.inf
-            continue
-        best = float(problem.source.value(objective(problem, table)[good].min()))
-        assert answer.status == "optimal"
-        assert answer.value == pytest.approx(best, abs=1e-9)
-        assert answer.lower is not None and answer.upper is not None
-        assert answer.lower <= answer.value <= answer.upper
-        assert answer.upper - answer.lower <= 1e-8
-        witness = {name: np.reshape(answer.witness[name], (1, -1)) for name in problem.vars}  # type: ignore[index]
-        assert admits(problem, witness).all()
-    assert infeasible < 40
-
-
-@pytest.mark.parametrize("make", [linear_rows, quadratic_rows, real_rows, spin_cubes], ids=lambda f: f.__name__)
-def test_no_point_is_below_a_proved_bound(make: Callable[[np.random.Generator], Problem]) -> None:
-    """Trees with random splits and random multipliers, and honest ones with random changes."""
-    tried = 0
-    for number in range(60):
-        rng = np.random.default_rng([12, number])
-        problem = make(rng)
-        table = points(problem)
-        good = admits(problem, table)
-        least = objective(problem, table)[good].min() if good.any() else np.inf
-        answer = run(problem)
-        if answer.certificate is None:
-            continue
-        for _ in range(4):
-            tried += 1
-            found = lp_tree.bound(problem, changed(rng, answer.certificate))
-            assert float(found) <= least + 1e-9, number
-    assert tried > 150
-
-
-def changed(rng: np.random.Generator, certificate: Any) -> dict[str, Any]:
-    tree = lp_tree.LpTree.from_plain(certificate)
-    multiplier, value = tree.multiplier.copy(), tree.value.copy()
-    kind, cutoff = rng.integers(5), tree.cutoff
-    if kind == 0:
-        multiplier *= rng.choice([0.5, 2.0, -1.0, 1.001], len(multiplier))
-    elif kind == 1:
-        value = value + rng.integers(-2, 3, len(value))
-    elif kind == 2:
-        multiplier = rng.normal(size=len(multiplier)) * 10.0 ** rng.integers(-3, 4)
-    elif kind == 4:
-        cutoff = float(rng.integers(-20, 20))
-    farkas = ~tree.farkas if kind == 3 else tree.farkas
-    return replace(tree, multiplier=multiplier, value=value, farkas=farkas, cutoff=cutoff).to_plain()
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_proved_holds_and_what_holds_is_proved(name: str) -> None:
+    """Also: whatever is done to a certificate, it proves nothing that is false."""
+    assert sweep(name, 30, seed=11)["optimal"] >= 5
 
 
 def knapsack() -> Problem:
@@ -298,7 +158,6 @@ def test_the_incumbent_bounds_what_rows_leave_open() -> None:
     assert lp_tree.bound(problem, replace(tree, cutoff=10.0).to_plain()) <= 10
     assert lp_tree.bound(problem, replace(tree, cutoff=None).to_plain()) < 13
     assert not lp_tree.check(problem, replace(tree, farkas=~tree.farkas, cutoff=-1.0).to_plain())
-    assert "no bound" in run(problem).detail[-1] or run(problem).status == "optimal"
 
 
 def test_what_has_no_certificate_stays_as_it_was() -> None:
