@@ -40,6 +40,7 @@ def refuted(task: Prove, certificate: Mapping[str, Any]) -> BoolArray:
     if network is None or set(task.unsafe.forms.parts) - network.place.keys():
         return found
     rows = Rows(network, task.unsafe)
-    for forest in trees.forests:
-        found[Check(network, rows, forest).refuted()] = True
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
+        for forest in trees.forests:
+            found[Check(network, rows, forest).refuted()] = True
     return found

@@ -1,4 +1,7 @@
-"""Trees from their roots down, depth first in batches: children inherit the bounds of their parents."""
+"""Trees from their roots down, depth first in batches: children inherit the bounds of their parents.
+
+Leaves that stay open by a hair, because roundings differ from the finder's, are halved a few times more.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,25 @@ if TYPE_CHECKING:
     from .checker import Check
 
 
+DEPTH = 6
+"""How often a leaf is halved at the most."""
+FREE, SHARE = 64, 8
+"""Leaves, and halves of leaves, that may be halved: so many, and one for so many nodes of the tree."""
+
+
 @dataclass(frozen=True, eq=False)
 class Open:
-    """Nodes [B] with bounds known for them, and the cases [B, K] that are not refuted above."""
+    """Nodes [B] with bounds known for them, the cases [B, K] that are not refuted above, and ``more`` [B]: how often
+    a leaf was halved here."""
 
     nodes: IntArray
     known: dict[str, Bounds]
     alive: BoolArray
+    more: IntArray
 
     def part(self, index: IntArray | BoolArray | slice) -> Open:
         known = {name: (low[index], high[index]) for name, (low, high) in self.known.items()}
-        return Open(self.nodes[index], known, self.alive[index])
+        return Open(self.nodes[index], known, self.alive[index], self.more[index])
 
 
 def joined(parts: list[Open]) -> Open:
@@ -38,7 +49,8 @@ def joined(parts: list[Open]) -> Open:
         name: (np.concatenate([p.known[name][0] for p in parts]), np.concatenate([p.known[name][1] for p in parts]))
         for name in parts[0].known
     }
-    return Open(np.concatenate([p.nodes for p in parts]), known, np.concatenate([p.alive for p in parts]))
+    nodes, alive, more = ([getattr(p, name) for p in parts] for name in ("nodes", "alive", "more"))
+    return Open(np.concatenate(nodes), known, np.concatenate(alive), np.concatenate(more))
 
 
 @dataclass(eq=False)
@@ -50,12 +62,14 @@ class Walk:
     wanted: BoolArray
     good: BoolArray
     stack: list[Open] = field(default_factory=list)
+    spare: int = 0
 
     def run(self, roots: State) -> None:
         """``roots``: bounds at the roots of the group's trees."""
         nodes = self.check.trees.roots[self.group.trees]
-        keep = self.wanted[nodes]
-        self.stack.append(Open(nodes, dict(roots.bounds), np.ones(self.good.shape, np.bool_)).part(keep))
+        start = Open(nodes, dict(roots.bounds), np.ones(self.good.shape, np.bool_), np.zeros(len(nodes), np.int64))
+        self.stack.append(start.part(self.wanted[nodes]))
+        self.spare = FREE + int(self.wanted.sum()) // SHARE
         while self.stack:
             self.step(self.pop())
 
@@ -98,11 +112,31 @@ class Walk:
         self.split(batch.nodes, state, alive, some[alive[some].any(axis=1)])
 
     def leaves(self, batch: Open, state: State, alive: BoolArray, index: IntArray) -> None:
-        """Check the leaves of a batch."""
-        if len(index):
-            place = self.check.place(self.group, batch.nodes[index])
-            out = self.check.at_leaves(self.group, batch.nodes[index], place, state.pick(index))
-            np.logical_and.at(self.good, place, out | ~alive[index])
+        """Check the leaves of a batch; halve those that stay open, as long as that is allowed."""
+        if not len(index):
+            return
+        place = self.check.place(self.group, batch.nodes[index])
+        out = self.check.at_leaves(self.group, batch.nodes[index], place, state.pick(index))
+        left = alive[index] & ~out
+        again = np.flatnonzero(left.any(axis=1) & (batch.more[index] < DEPTH))[: self.spare]
+        self.spare -= len(again)
+        if len(again):
+            self.halve(batch, state, index[again], left[again])
+            left[again] = False
+        np.logical_and.at(self.good, place, ~left)
+
+    def halve(self, batch: Open, state: State, index: IntArray, alive: BoolArray) -> None:
+        """Push the halves of leaves, along the input that moves their rows' linear bounds most."""
+        nodes, part = batch.nodes[index], state.pick(index)
+        bounded = self.group.bounded(part, self.check.place(self.group, nodes))
+        low, high = part.bounds[self.check.network.inputs]
+        with np.errstate(over="ignore", invalid="ignore"):
+            element = (np.abs(bounded.slope).sum(axis=1) * (high - low)).argmax(axis=1)
+            middle = (low / 2 + high / 2)[np.arange(len(index)), element]
+        for side in (0, 1):
+            known = {name: (bounds[0].copy(), bounds[1].copy()) for name, bounds in part.bounds.items()}
+            known[self.check.network.inputs][side][np.arange(len(index)), element] = middle
+            self.stack.append(Open(nodes, known, alive, batch.more[index] + 1))
 
     def contracted(self, part: State, box: Bounds, some: IntArray, alive: BoolArray, bounded: Bounded) -> Bounds:
         """Input boxes where the nodes ``some`` may still hold a point of an open case.
@@ -137,4 +171,4 @@ class Walk:
             known = {name: (low[below_here], high[below_here]) for name, (low, high) in state.bounds.items()}
             here = nodes[below_here]
             self.check.narrow(known, np.arange(len(here)), here, np.full(len(here), below))
-            self.stack.append(Open(children[here], known, alive[below_here]))
+            self.stack.append(Open(children[here], known, alive[below_here], np.zeros(len(here), np.int64)))
