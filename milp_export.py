@@ -45,7 +45,8 @@ def compile_claim(
     from .compiler.negate_claim import negate_claim
     from .compiler.pipeline import Ran
 
-    stated = {key: str(value) for key, value in (options or {}).items() if value is not None}
+    given = {key: task.options[key] for key in OPTIONS if key in task.options} | dict(options or {})
+    stated = {key: str(value) for key, value in given.items() if value is not None}
     wrong = [key for key in stated if key not in OPTIONS]
     if wrong:
         raise UsageError(f"option {wrong[0]!r} is not for claims about networks", hint=f"known: {', '.join(OPTIONS)}")
@@ -58,6 +59,8 @@ def compile_claim(
     step = negate_claim(task, **stated)
     text = ",".join(f"{name}={value}" for name, value in stated.items())
     negated = Ran("negate-claim" + (f"{{{text}}}" if text else ""), step, perf_counter() - start)
+    if pipeline is None and isinstance(task.options.get("pipeline"), str):
+        pipeline = str(task.options["pipeline"])
     rest = f"{RELAXED},{pipeline_parts(made.level, {})[0]}" if pipeline is None else pipeline
     trace = compile_problem(step.problem, made.level, {}, rest, {}, lp_tool, progress)
     return CompiledClaim(replace(trace, ran=(negated, *trace.ran)), made, key, stated, task=task)

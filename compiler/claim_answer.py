@@ -53,7 +53,7 @@ def claim_answer(
         if most < -CLEAR:
             words = f"the solver says that the greatest margin is {most:.6g}: that no counterexample exists"
             return base.with_fields(status="unsat", basis="solver-word", detail=(words,), claimed_bound=most)
-    return base.with_fields(detail=(shortfall(task, view, points),))
+    return base.with_fields(detail=(shortfall(task, view, points, status),))
 
 
 def margin_name(task: Prove) -> str:
@@ -99,10 +99,10 @@ def witness_fields(task: Prove, found: Witness) -> dict[str, object]:
     }
 
 
-def shortfall(task: Prove, view: NetView, points: FloatArray) -> str:
+def shortfall(task: Prove, view: NetView, points: FloatArray, status: str) -> str:
     """Why there is no verdict."""
     if not len(points) or not task.unsafe.count:
-        return "no point came back, and no word that there is none"
+        return "no point came back, and no word that there is none" + (f" (status: {status})" if status else "")
     margin, case = best_cases(task, view, points)
     best = int(margin.argmax())
     return f"no point breaks the claim; nearest: {task.unsafe.texts[case[best]]}, short by {-margin[best]:.3g}"

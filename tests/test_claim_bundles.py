@@ -104,6 +104,14 @@ def test_from_a_network_and_a_property(most: float, status: str, folder: Path) -
     assert wrong.exit_code == 2 and "no parameters" in wrong.output
 
 
+def test_options_of_a_spec_are_used_and_overridden(folder: Path) -> None:
+    (folder / "claim.glass").write_text(SPEC + "compile { goal = margin; bounds = interval; target = mps }")
+    found = compiled(folder)
+    assert isinstance(found, CompiledClaim) and found.key == "mps" and "margin" in found.problem.vars
+    assert found.trace.text.startswith("negate-claim{goal=margin,bounds=interval},")
+    assert "margin" not in compiled(folder, goal="feasible").problem.vars
+
+
 def test_what_bounds_decide_is_said(folder: Path) -> None:
     made = run("compile", folder / "claim.glass", "-D", "most=40", "-o", folder / "bundle")
     assert made.exit_code == 1 and "crown bounds exclude all 1 cases" in made.output

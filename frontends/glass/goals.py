@@ -16,6 +16,7 @@ from ...ir.term import Term
 from ...ir.types import FloatArray
 from ...ir.unsafe import UnsafeSet
 from ...ir.verify import verify
+from ..networks.regions import into_boxes
 from ..networks.through_ending import through_ending
 from . import ast as ast
 from .claims import Claim, stacked
@@ -96,7 +97,7 @@ def prove(lowering: Lowering, goal: ast.Prove, options: dict[str, Any]) -> Prove
         ways.forms, ways.strict, ways.start, region, low, high, inner_low, inner_high, ways.reading, ways.texts
     )
     try:
-        unsafe = through_ending(use.network, unsafe, use.outputs)
+        unsafe = into_boxes(through_ending(use.network, unsafe, use.outputs), inputs.name)
     except IsinglassError as error:
         work.report(goal.claim, error)
         return None

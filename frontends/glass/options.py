@@ -11,6 +11,8 @@ OPTIONS = {
     "method": "word",
     "master": "word",
     "via": "word",
+    "goal": "word",
+    "bounds": "word",
     "solver": "word",
     "target": "word",
     "code": "word",
