@@ -56,9 +56,9 @@ class NetworkRunner:
         return cls(task.network, task.problem.var(task.outputs).size)
 
     def __call__(self, x: FloatArray) -> FloatArray:
-        points = np.asarray(x, dtype=np.float32).reshape(len(x), *self._shape)
+        points = np.asarray(x, dtype=np.float32)
         try:
-            found = [self._session.run(None, {self._name: point})[0].ravel() for point in points]
+            found = [self._session.run(None, {self._name: one.reshape(self._shape)})[0].ravel() for one in points]
         except Exception as error:  # see above
             message = f"{self._path}: onnxruntime fails: {error}"
             raise InputError(message, code="onnx", hint="export it again") from error

@@ -29,6 +29,9 @@ from .tensor import Foreign, Tensor, Value, image, matrix_operator, whole
 __all__ = ["Foreign", "Graph", "Tensor", "Value", "matrix_operator", "whole"]
 
 
+MOST_AXES = 32
+SHOWN = 400
+"""Characters of a message."""
 MOST_ELEMENTS = 1 << 27
 """Most elements that all tensors of a network may have together: a small file must not fill the memory."""
 
@@ -52,8 +55,9 @@ class Graph:
         self._known: dict[int, tuple[Tensor, Tensor]] = {}
 
     def fail(self, message: str, hint: str) -> InputError:
-        """An error at the current node, to be raised."""
-        return InputError(f"{self.path}: node {self.node}: {message}", code="onnx", hint=hint)
+        """An error at the current node, to be raised; long lists of numbers are cut."""
+        message = message if len(message) <= SHOWN else f"{message[:SHOWN]}..."
+        return InputError(f"{self.path}: node {self.node[:SHOWN]}: {message}", code="onnx", hint=hint)
 
     def note(self, what: str, count: int, amount: float, unit: str) -> None:
         """Something rounded at the current node, for the ledger of every problem that holds the network."""
@@ -61,10 +65,18 @@ class Graph:
 
     def room(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape itself. Raises :class:`InputError` where a tensor of that shape would be too much."""
+        if len(shape) > MOST_AXES:
+            raise self.fail(f"a tensor with {len(shape)} axes", f"at most {MOST_AXES} are supported")
         if self.made + prod(shape) > MOST_ELEMENTS:
             message = f"a tensor of shape {shape}, more than {MOST_ELEMENTS:,} elements in all"
             raise self.fail(message, "use a smaller network")
         return shape
+
+    def room_for_entries(self, count: int) -> None:
+        """Raises :class:`InputError` where a sparse matrix with that many numbers would be too much."""
+        if 4 * count > MOST_ELEMENTS:
+            message = f"a matrix with {count:,} numbers, more than {MOST_ELEMENTS // 4:,}"
+            raise self.fail(message, "use a smaller network")
 
     def take(self, value: Value | Foreign) -> None:
         """Count the elements of a new tensor. Raises :class:`InputError` where there are too many in all."""

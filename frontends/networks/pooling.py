@@ -53,6 +53,7 @@ def average(graph: Graph, value: Value, where: Windows, divisor: FloatArray) -> 
     """The sum over each window, divided by ``divisor`` [windows]: nothing is rounded."""
     tensor, count, size = channels(graph, value)
     elements = where.elements()
+    graph.room_for_entries(count * elements.size)
     rows, places = np.nonzero(elements >= 0)
     one = sparse.csr_array((np.ones(len(rows)), (rows, elements[rows, places])), shape=(len(elements), size))
     operator = Csr.of(sparse.kron(sparse.eye_array(count), one, format="csr"))

@@ -62,6 +62,8 @@ def constants(graph: onnx.GraphProto, builder: Graph) -> Values:
     found: Values = {}
     for tensor in graph.initializer:
         builder.node = f"initializer {tensor.name}"
+        if tensor.name in found:
+            raise builder.fail("is stored a second time", "every tensor needs a name of its own")
         found[tensor.name] = builder.stored(array_of(tensor, builder))
     if graph.sparse_initializer:
         builder.node = "sparse initializer"
@@ -81,6 +83,9 @@ def the_input(graph: onnx.GraphProto, values: Values, name: str) -> tuple[str, t
         raise InputError(f"{name}: input {inputs[0].name!r} is not float32", code="onnx", hint="convert the network")
     if not kind.HasField("shape"):
         raise InputError(f"{name}: input {inputs[0].name!r} has no shape", code="onnx", hint="export with a shape")
+    if any(d.HasField("dim_value") and d.dim_value == 0 for d in kind.shape.dim):
+        message = f"{name}: input {inputs[0].name!r} has no elements: {dimensions(kind.shape)}"
+        raise InputError(message, code="onnx", hint="export with a fixed input shape")
     shape = tuple(d.dim_value if d.dim_value > 0 else 1 for d in kind.shape.dim)
     if any(d.dim_value <= 0 for d in kind.shape.dim[1:]):
         message = f"{name}: input {inputs[0].name!r} has unknown dimensions beside the batch: {dimensions(kind.shape)}"
@@ -89,4 +94,5 @@ def the_input(graph: onnx.GraphProto, values: Values, name: str) -> tuple[str, t
 
 
 def dimensions(shape: onnx.TensorShapeProto) -> str:
-    return "[" + ", ".join(d.dim_param or str(d.dim_value or "?") for d in shape.dim) + "]"
+    sizes = (str(d.dim_value) if d.HasField("dim_value") else "?" for d in shape.dim)
+    return "[" + ", ".join(d.dim_param or size for d, size in zip(shape.dim, sizes, strict=True)) + "]"

@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...ir.types import AnyArray
-from ..networks.axes import ODD, full_size, integers
+from ..networks.axes import ODD, integers
 from ..networks.graph import Foreign, Graph, Value
-
-LIMIT = 1 << 25
-"""Most numbers that a file may ask for with a shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +24,6 @@ class ConstantOfShape:
     def apply(self, graph: Graph, args: list[Any]) -> Value | Foreign:
         shape = tuple(integers(graph, args[0], "the shape"))
         one = np.zeros(1, np.float32) if self.value is None else self.value
-        if min(shape, default=0) < 0 or full_size(shape) > LIMIT or one.size != 1:
+        if min(shape, default=0) < 0 or one.size != 1:
             raise graph.fail(f"of {one.size} numbers in shape {list(shape)}", ODD)
-        return graph.stored(np.full(shape, one.ravel()[0], one.dtype))
+        return graph.stored(np.full(graph.room(shape), one.ravel()[0], one.dtype))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..networks.axes import ODD, full_size, integers
+from ..networks.axes import ODD, integers
 from ..networks.graph import Graph, Value
-from .constant_of_shape import LIMIT
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,6 @@ class Expand:
 
     def apply(self, graph: Graph, args: list[Any]) -> Value:
         wanted = tuple(integers(graph, args[1], "the shape"))
-        if min(wanted, default=0) < 0 or full_size(wanted) > LIMIT:
+        if min(wanted, default=0) < 0:
             raise graph.fail(f"to shape {list(wanted)}", ODD)
         return graph.broadcast(args[0], graph.common_shape(args[0].shape, wanted))

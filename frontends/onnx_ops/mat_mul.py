@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ...ir.operator import ENTRY_LIMIT, check_limit
 from ...ir.operators.csr import Csr
 from ...ir.types import AnyArray, FloatArray
 from ..networks.axes import full_size
@@ -54,7 +53,7 @@ def tensor_times(graph: Graph, tensor: Tensor, matrix: FloatArray) -> Tensor:
     flat = matrix.reshape(len(matrix), -1)
     if rows == 1:
         return graph.linear(matrix_operator(flat.T), tensor, shape)
-    check_limit(rows * flat.size, ENTRY_LIMIT)
+    graph.room_for_entries(rows * flat.size)
     return graph.linear(Csr.of(sparse.kron(sparse.eye_array(rows), flat.T)), tensor, shape)
 
 
@@ -67,7 +66,7 @@ def times_tensor(graph: Graph, matrix: FloatArray, tensor: Tensor) -> Tensor:
     flat = matrix.reshape(-1, matrix.shape[-1])
     if columns == 1:
         return graph.linear(matrix_operator(flat), tensor, shape)
-    check_limit(columns * flat.size, ENTRY_LIMIT)
+    graph.room_for_entries(columns * flat.size)
     return graph.linear(Csr.of(sparse.kron(flat, sparse.eye_array(columns))), tensor, shape)
 
 
@@ -79,7 +78,7 @@ def batched(graph: Graph, tensor: Tensor, constant: FloatArray, tensor_left: boo
     right = right[:, None] if right.ndim == 1 else right
     batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     i, k, j = left.shape[-2], left.shape[-1], right.shape[-1]
-    check_limit(full_size(batch) * i * k * j, ENTRY_LIMIT)
+    graph.room_for_entries(full_size(batch) * i * k * j)
     rows = np.arange(full_size((*batch, i, j))).reshape(*batch, i, 1, j)
     found = np.broadcast_arrays(rows, left[..., :, :, None], right[..., None, :, :])
     row, one, two = (array.ravel() for array in found)

@@ -13,7 +13,6 @@ import numpy as np
 from ...ir.types import AnyArray
 from ..networks.axes import ODD, axes_of, full_size, integers
 from ..networks.graph import Graph, Tensor, Value
-from .constant_of_shape import LIMIT
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,9 @@ class Pad:
         least = [max(-width, 0) for width in before]
         most = [n - max(-width, 0) for n, width in zip(data.shape, after, strict=True)]
         shape = tuple(n + a + b for n, a, b in zip(data.shape, before, after, strict=True))
-        if min([*shape, *(b - a for a, b in zip(least, most, strict=True))], default=0) < 0 or full_size(shape) > LIMIT:
+        if min([*shape, *(b - a for a, b in zip(least, most, strict=True))], default=0) < 0:
             raise graph.fail(f"pads {before} and {after} of shape {data.shape}", ODD)
+        graph.room(shape)
         inner = graph.rearrange(data, lambda array: array[tuple(map(slice, least, most))])
         ends = [max(width, 0) + b - a for width, a, b in zip(before, least, most, strict=True)]
         places = np.arange(full_size(shape)).reshape(shape)
