@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import verification_cases as cases
+from onnx_models import node, save
 from tree_cases import exact_task, grid, hat_task, phases, saved
 
+from isinglass.compiler.networks.view import NetView
 from isinglass.frontends.networks.network import network_blocks
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine
@@ -303,3 +305,26 @@ def test_cases_of_one_tree_are_judged_apart(hat: Prove) -> None:
             assert not found[1]
             assert found[2]
             assert found[0] == (depth == 2) or mode == "kept" or depth == 0
+
+
+def test_convolutions_and_overlapping_pools(tmp_path: Path) -> None:
+    rng = np.random.default_rng(10)
+    nodes = [
+        node("Conv", "input w b", "z", kernel_shape=[3, 3], pads=[1, 1, 1, 1]), node("Relu", "z", "h"),
+        node("MaxPool", "h", "p", kernel_shape=[2, 2], strides=[1, 1]), node("BatchNormalization", "p s t m v", "n"),
+        node("Flatten", "n", "f"), node("Gemm", "f u c", "out"),
+    ]  # fmt: skip
+    ones = {"s": rng.random(2) + 0.5, "t": rng.normal(size=2), "m": rng.normal(size=2), "v": rng.random(2) + 0.5}
+    sizes = {"w": (2, 1, 3, 3), "b": 2, "u": (18, 2), "c": 2}
+    constants = {**{name: rng.normal(size=size) for name, size in sizes.items()}, **ones}
+    network = read_network(save(tmp_path / "conv.onnx", nodes, constants, (1, 1, 4, 4)))
+    middle = rng.normal(size=16)
+    box = (middle - 0.02)[None], (middle + 0.02)[None]
+    problem = Problem("p", (Var.of("x", "real", (1, 1, 4, 4), *box), *network_blocks(network, "f.", "x")))
+    points = rng.uniform(*box, (2000, 16))
+    most = NetView.of(problem).forward({"x": points})["f.y"][:, 0].max()
+    forms, plain = {"f.y": Dense(np.array([[1.0, 0.0]]))}, (np.zeros(1, np.bool_), np.array([0, 1]), np.array([0]))
+    for limit, wanted in ((most - 1e-9, False), (most + 3.0, True)):
+        unsafe = UnsafeSet(Affine(np.array([-limit]), forms), *plain, *box, *box, "dyadic", ("case",))
+        task = Prove(problem, unsafe, "claim", "x", "f.y")
+        assert [proves(task, saved(grid(task, depth))) for depth in (0, 2)] == [wanted, wanted]

@@ -18,7 +18,9 @@ from .numbers import TINY, UNIT, Bounds, ball, gamma, reach
 from .relaxation import function_bounds, function_undecided, relax
 
 ENTRIES = 1 << 17
-"""About as many coefficients are carried at once."""
+"""About as many coefficients are carried at once: they should stay in the cache."""
+ROWS = 256
+"""Rows that are carried at once, however wide they are."""
 
 
 def fresh(network: Network, known: Mapping[str, Bounds], improve: bool = True) -> State:
@@ -106,7 +108,7 @@ def refine(network: Network, state: State, name: str, wanted: BoolArray) -> None
     counts = wanted.sum(axis=1)
     order = np.argsort(counts, kind="stable")
     order = order[np.searchsorted(counts[order], 1) :]  # boxes with something to do, the few first
-    for group in groups(counts[order], 2 * network.width):
+    for group in groups(counts[order], network):
         boxes = order[group]
         most = int(counts[boxes[-1]])
         index = np.argsort(~wanted[boxes], axis=1, kind="stable")[:, :most]
@@ -115,12 +117,17 @@ def refine(network: Network, state: State, name: str, wanted: BoolArray) -> None
         lower[at], upper[at] = np.maximum(lower[at], low), np.minimum(upper[at], high)
 
 
-def groups(counts: IntArray, width: int) -> list[slice]:
-    """Cuts of boxes with rising numbers of rows, about ``ENTRIES`` coefficients each."""
+def entries(network: Network) -> int:
+    """How many coefficients are carried at once."""
+    return max(ENTRIES, ROWS * network.width)
+
+
+def groups(counts: IntArray, network: Network) -> list[slice]:
+    """Cuts of boxes with rising numbers of rows, two for each element."""
     found, begin = [], 0
     while begin < len(counts):
-        cost = np.arange(1, len(counts) - begin + 1) * counts[begin:] * width
-        end = begin + max(1, int(np.searchsorted(cost, ENTRIES, side="right")))
+        cost = np.arange(1, len(counts) - begin + 1) * counts[begin:] * 2 * network.width
+        end = begin + max(1, int(np.searchsorted(cost, entries(network), side="right")))
         found.append(slice(begin, end))
         begin = end
     return found
@@ -128,7 +135,7 @@ def groups(counts: IntArray, width: int) -> list[slice]:
 
 def two_sided(network: Network, state: State, name: str, index: IntArray) -> Bounds:
     """Linear bounds of elements ``index`` [B, M] of a block, each [B, M]; rows are cut where they are many."""
-    size = max(1, ENTRIES // (2 * network.width * len(index)))
+    size = max(1, entries(network) // (2 * network.width * len(index)))
     parts = [one_cut(network, state, name, index[:, k : k + size]) for k in range(0, index.shape[1], size)]
     return np.concatenate([low for low, _ in parts], axis=1), np.concatenate([high for _, high in parts], axis=1)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..case_tree import Layer, fault
 from ..types import AnyArray, FloatArray, IntArray
 from .backward import Pass, State
-from .bounds import ENTRIES, fresh
+from .bounds import entries, fresh
 from .network import Network
 from .numbers import Bounds
 from .relaxation import relax
@@ -57,7 +57,7 @@ def one_sided(
 ) -> FloatArray:
     """Upper bounds [E] of ``sign`` times the elements."""
     own = any(len(tilt) > 1 for tilt in tilts.values())
-    size = max(1, ENTRIES // network.width)
+    size = max(1, entries(network) // network.width)
     cuts = [np.arange(k, min(k + size, len(layer.rows))) for k in range(0, len(layer.rows), size)]
     return np.concatenate([one_cut(network, state, layer, tilts, sign, cut, own) for cut in cuts])
 
