@@ -123,11 +123,15 @@ def assignment(answer: Answer, query: str | Path) -> list[Assigned]:
 
 
 def witness_of(answer: Answer) -> tuple[FloatArray, FloatArray]:
-    """Inputs [n] of a ``sat`` answer, and the outputs [k] there: onnxruntime's, or exact ones rounded to float64 where
-    the witness holds in real arithmetic only."""
+    """Inputs [n] of a ``sat`` answer, and the outputs [k] there: onnxruntime's, or real ones in float64 where the
+    witness holds in real arithmetic only."""
     import numpy as np
 
     from .backends.network_runner import NetworkRunner
+    from .compiler.networks.view import NetView
+    from .frontends.networks.reader import read_network
+    from .frontends.networks.through_ending import file_outputs
+    from .ir.errors import Refused
     from .ir.exact import Exact
     from .ir.exact_evaluation import exact_values
 
@@ -136,7 +140,11 @@ def witness_of(answer: Answer) -> tuple[FloatArray, FloatArray]:
     x = np.asarray((answer.witness or {})[task.inputs], dtype=np.float64).ravel()
     if answer.arithmetic != "real-only":
         return x, NetworkRunner(network)(x[None])[0]
-    return x, exact_values(task.problem, {task.inputs: Exact.of(x[None])})[task.outputs].to_float()[0]
+    try:
+        y = exact_values(task.problem, {task.inputs: Exact.of(x[None])})[task.outputs].to_float()[0]
+    except Refused:  # a function without exact values
+        y = NetView.of(task.problem).forward({task.inputs: x[None]})[task.outputs][0]
+    return x, file_outputs(read_network(network), y)
 
 
 def write_results(answer: Answer, path: str | Path) -> None:

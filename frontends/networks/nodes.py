@@ -89,7 +89,7 @@ def arguments(node: onnx.NodeProto, rule: Any, schema: Any, values: Values, buil
 
 def operator_for(name: str) -> Any:
     """The rule class of an operator: its file, or the function that says this name; None for an unknown one."""
-    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
     return OPERATORS[key] if key in OPERATORS else functions().get(name)
 
 

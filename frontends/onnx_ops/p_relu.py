@@ -15,7 +15,7 @@ from ..networks.graph import Graph, Tensor, Value
 
 
 @dataclass(frozen=True)
-class Prelu:
+class PRelu:
     inputs = (2, 2)
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
