@@ -147,7 +147,8 @@ class Check:
 
     def batch_of(self, group: Group) -> int:
         """How many nodes of the group are bounded at once."""
-        return max(1, min(self.batch, COEFFICIENTS // (group.table.shape[1] * self.network.width)))
+        rows = int(group.table.shape[1])
+        return max(1, min(self.batch, COEFFICIENTS // (rows * self.network.width)))
 
     def roots(self, group: Group) -> State:
         """Bounds of all blocks at the roots of the group's trees."""

@@ -57,7 +57,7 @@ class Rows:
             up, down = np.maximum(found, 0.0), np.maximum(-found, 0.0)
             total = total + dot(up, high) - dot(down, low)
             size = size + dot(up, np.abs(high)) + dot(down, np.abs(low))
-            count = dot((up > 0) * 1.0, (high != 0) * 1.0) + dot((down > 0) * 1.0, (low != 0) * 1.0)
+            count = dot(np.sign(up), np.abs(np.sign(high))) + dot(np.sign(down), np.abs(np.sign(low)))
             size = size + TINY / UNIT * count
         terms = sum(matrix.entries.shape[1] for matrix in self.matrices.values())
         return np.where(size == 0, total, total + 2 * gamma(2 * terms + 16) * size)
