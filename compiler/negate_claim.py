@@ -67,7 +67,7 @@ def negate_claim(task: Prove, goal: str = "feasible", bounds: str = "crown") -> 
     if not kept.size:
         first = task.unsafe.texts[0] if task.unsafe.count else "no case"
         message = f"the claim {task.claim!r} holds: {bounds} bounds exclude all {task.unsafe.count} cases"
-        raise Infeasible(message, row=first, hint="there is nothing to solve; isinglass run gives the answer")
+        raise Infeasible(message, row=first, hint="there is nothing to solve; isinglass run or verify says so")
     found = found.pick(kept)
     problem = Builder(task, found, found.bounded(task)).build(goal)
     unsafe = found.unsafe

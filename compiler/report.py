@@ -27,7 +27,9 @@ def origin_of(name: str, origin: str) -> str:
     kind, _, what = origin.partition(":")
     if kind == "bits":
         return f"slack of {what.removesuffix('.slack')}" if what.endswith(".slack") else f"bits of {what}"
-    if kind in ("slack", "product", "soft", "or", "free"):
+    if kind == "claim":
+        return "case or margin of the claim"
+    if kind in ("slack", "product", "soft", "or", "free", "phase", "part"):
         return f"{kind} of {what}" if kind != "free" else "decision"
     return "decision"
 

@@ -23,7 +23,7 @@ VERDICT_RESTS = {
 }
 ARITHMETIC = {
     "both": "float32 (onnxruntime) and in real arithmetic",
-    "float32-only": "float32 (onnxruntime), not in real arithmetic",
+    "float32-only": "float32 (onnxruntime); real arithmetic does not confirm it",
     "real-only": "real arithmetic, not in onnxruntime's float32",
 }
 SHOWN = 10
