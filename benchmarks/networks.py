@@ -2,8 +2,8 @@
 
 One line a file: inputs, outputs, activations, seconds to read it, and the greatest difference of any output, relative
 to the greatest absolute output. The comparison is in float64; float32 has about seven digits and loses some of them in
-deep networks, so that differences up to ``--within`` are expected. Larger ones, and files that can't be read, are listed
-at the end and make the exit code 1.
+deep networks, so that differences up to ``--within`` are expected. Larger ones, and files that can't be read, are
+listed at the end and make the exit code 1.
 """
 
 from __future__ import annotations
