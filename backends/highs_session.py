@@ -104,12 +104,18 @@ class HighsSession:
         return y if gaps[0] >= gaps[1] else -y
 
 
+ZERO_SLOPE = 1e-9
+"""Slopes up to this, relative to the terms they are sums of, are rounding errors."""
+
+
 def farkas_gap(session: HighsSession, y: FloatArray) -> float:
     """sum_{y>0} y row_lower + sum_{y<0} y row_upper - max over the box of y^T A x: > 0 shows infeasibility (up to
-    rounding)."""
+    rounding, which also decides what counts as slope 0 in columns without bounds)."""
     with np.errstate(invalid="ignore"):
         need = np.where(y > 0, y * session.row_lower, np.where(y < 0, y * session.row_upper, 0.0)).sum()
         slope = session.matrix.T @ y
+        noise = ZERO_SLOPE * (abs(session.matrix).T @ np.abs(y))
+        slope = np.where((np.abs(slope) <= noise) & np.isinf(session.upper - session.lower), 0.0, slope)
         most = np.where(slope > 0, slope * session.upper, np.where(slope < 0, slope * session.lower, 0.0)).sum()
         gap = float(need - most)
     return gap if np.isfinite(gap) else -np.inf

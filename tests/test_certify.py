@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from certify_cases import MAKERS, UNKNOWN, proved, run, sweep
+from certify_cases import MAKERS, UNKNOWN, changed, proved, run, sweep
 from click.testing import CliRunner
 
 import isinglass
@@ -27,6 +27,45 @@ from isinglass.ir.protocols import Limits
 def test_what_is_proved_holds_and_what_holds_is_proved(name: str) -> None:
     """Also: whatever is done to a certificate, it proves nothing that is false."""
     assert sweep(name, 30, seed=11)["optimal"] >= 5
+
+
+def unbounded(rng: np.random.Generator) -> Problem:
+    """Free reals in rows of decimals, with costs that rows bound from below; one whole variable without a bound."""
+    matrix = np.round(rng.integers(-30, 31, (6, 5)) * (rng.random((6, 5)) < 0.7) / 10, 1)
+    cost = np.round(matrix.T @ rng.integers(0, 4, 6), 1) + np.array([0, 0, 0.5, 0, 0])
+    b = isinglass.Builder("unbounded")
+    u, n, m = b.real("u", (3,), -np.inf), b.integer("n", (), 0, 4), b.integer("m", (), 0, np.inf)
+    if rng.random() < 0.5:
+        b.add("half", u[0] >= -20.5)
+    side = np.round(rng.integers(-20, 20, 6) / 10, 1)
+    for k in range(6):
+        left = sum((matrix[k, i] * u[i] for i in range(3)), matrix[k, 3] * n + matrix[k, 4] * m)
+        b.add(f"r{k}", left == side[k] if k == 0 and rng.random() < 0.3 else left >= side[k])
+    b.minimize(sum((cost[i] * u[i] for i in range(3)), (cost[3] + 1) * n + (cost[4] + 1) * m))
+    return b.build()
+
+
+def test_columns_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Multipliers become exact where reduced costs have to vanish; whatever they are, no false bound follows."""
+    monkeypatch.setattr("isinglass.compiler.drivers.certify_milp.NODES", 1000)
+    found = 0
+    for number in range(40):
+        rng = np.random.default_rng([13, number])
+        problem = unbounded(rng)
+        known = isinglass.solve(problem)
+        answer = run(problem, known)
+        if known.status == "witnessed":  # unbounded
+            continue
+        assert (answer.status, answer.basis) == (known.status, "certificate"), number
+        assert check_optimize(problem, answer).verdict == "accepted", number
+        if answer.status == "infeasible":
+            continue
+        found += 1
+        assert known.value is not None and answer.lower is not None
+        assert answer.lower <= known.value + 1e-6, number
+        for _ in range(4):
+            assert lp_tree.bound(problem, changed(rng, answer.certificate)) <= known.value + 1e-5, number
+    assert found >= 25
 
 
 def knapsack() -> Problem:

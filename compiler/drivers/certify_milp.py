@@ -27,7 +27,8 @@ from ...ir.decoding import REAL_TOLERANCE, shaped
 from ...ir.errors import Refused
 from ...ir.evaluate import evaluate
 from ...ir.lp_proof.leaves import Leaves
-from ...ir.lp_proof.model import Model, activity
+from ...ir.lp_proof.model import Model
+from ...ir.lp_proof.rows import activity
 from ...ir.problem import Problem
 from ...ir.protocols import Event, Limits, LpResult, LpSession, OpenLp
 from ...ir.types import FloatArray, IntArray
@@ -247,7 +248,8 @@ def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
     least = search.least()
     answer = improved(problem, answer, search)
     if least == -np.inf:
-        why = "its linear relaxation gives no bound" if search.finished or search.nodes == 1 else "time was over"
+        early = "the tree grew too large" if search.nodes > NODES else "time was over"
+        why = "its linear programs give no bound" if search.finished or search.nodes == 1 else early
         return answer.with_fields(detail=(*answer.detail, f"not certified: {why}"))
     certificate = written(search.root, search.model, search.cutoff).to_plain()
     told = f"a tree of {search.nodes} linear program{'s' if search.nodes > 1 else ''}"
@@ -263,7 +265,8 @@ def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
     bound = source_bound(problem, least, answer.value)
     side = {"upper": bound} if problem.source.maximize else {"lower": bound}
     done = search.point is not None and least >= Fraction(search.value - 2 * search.tolerance)
-    detail = f"certified by {told}" if done else f"certified is a bound only: {told} was not finished"
+    short = "leaves a gap" if search.finished else "was not finished"
+    detail = f"certified by {told}" if done else f"certified is a bound only: {told} {short}"
     return answer.with_fields(
         status="optimal" if done else "bracketed", basis="certificate", certificate=certificate,
         detail=(*answer.detail, detail), **side,

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from ..types import BoolArray, FloatArray
 from .model import UNIT, Model
+from .unbounded import misplaced, settled
 
 CHUNK = 1 << 21
 """Numbers of one array that are held at once."""
@@ -53,41 +54,65 @@ class Leaves:
     def _chunk(
         self, multipliers: sparse.csr_array, farkas: BoolArray, lower: FloatArray, upper: FloatArray
     ) -> FloatArray:
-        model, y = self.model, sparse.csr_array(multipliers, copy=True)
-        side = np.where(y.data > 0, model.low[y.indices], model.high[y.indices])
-        y.data = np.where(np.isfinite(side), y.data, 0.0)
-        side = np.where(np.isfinite(side), side, 0.0)
-        row = np.repeat(np.arange(y.shape[0]), np.diff(y.indptr))
-        size = abs(y)
-        with np.errstate(all="ignore"):
-            need = np.bincount(row, y.data * side, len(farkas))
-            need_size = np.bincount(row, size.data * (np.abs(side) + model.side[y.indices]), len(farkas))
-            factor = np.where(farkas, 0.0, 1.0)[:, None]
-            reduced = factor * model.cost - (y @ model.matrix).toarray()
-            scale = factor * model.cost_size + (size @ model.size).toarray()
-            error = SAFE * (self.entries + 8) * UNIT * scale
-            least, width = products(reduced, error, lower, upper)
-            total = need + least.sum(axis=1)
-            sizes = need_size + np.abs(least).sum(axis=1)
-            terms = lower.shape[1] + np.diff(y.indptr) + self.entries + 8
-            bound = total - SAFE * (width.sum(axis=1) + terms * UNIT * sizes) - 1e-300
+        y = self.usable(multipliers)
+        reduced, error = self.reduced(y, farkas)
+        wrong = misplaced(reduced, error, lower, upper)
+        bound = self.total(y, farkas, reduced, error, lower, upper)
+        for k in np.flatnonzero(wrong.any(axis=1) & (lower <= upper).all(axis=1)).tolist():
+            part, own = slice(*y.indptr[k : k + 2].tolist()), slice(k, k + 1)
+            rows, places = y.indices[part].astype(np.int64), np.flatnonzero(wrong[k])
+            values = settled(self.model, rows, y.data[part], bool(farkas[k]), places, lower[k], upper[k])
+            bound[k] = -np.inf
+            if values is not None:
+                near = sparse.csr_array((values, (np.zeros(len(rows), np.int64), rows)), shape=(1, y.shape[1]))
+                sums = self.reduced(near, farkas[own])
+                bound[k] = self.total(near, farkas[own], *sums, lower[own], upper[own])[0]
         bound = np.where(np.isnan(bound), -np.inf, bound)
         bound = np.where(farkas, np.where(bound > 0, np.inf, -np.inf), bound)
         return np.where((lower > upper).any(axis=1), np.inf, bound)
+
+    def usable(self, multipliers: sparse.csr_array) -> sparse.csr_array:
+        """The multipliers, 0 where they would need a side that is missing."""
+        y = sparse.csr_array(multipliers, copy=True)
+        side = np.where(y.data > 0, self.model.low[y.indices], self.model.high[y.indices])
+        y.data = np.where(np.isfinite(side), y.data, 0.0)
+        return y
+
+    def reduced(self, y: sparse.csr_array, farkas: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Reduced costs [K, n] and how far off they may be, an ulp of the multipliers included."""
+        model, factor = self.model, np.where(farkas, 0.0, 1.0)[:, None]
+        with np.errstate(all="ignore"):
+            found = factor * model.cost - (y @ model.matrix).toarray()
+            scale = factor * model.cost_size + (abs(y) @ model.size).toarray()
+        return found, SAFE * (self.entries + 8) * UNIT * scale
+
+    def total(
+        self, y: sparse.csr_array, farkas: BoolArray, reduced: FloatArray, error: FloatArray, lower: FloatArray,
+        upper: FloatArray,
+    ) -> FloatArray:  # fmt: skip
+        """The right-hand side of the inequality [K], less what its computation may be off by. Reduced costs of columns
+        without bounds are taken to have the right sign."""
+        model = self.model
+        side = np.where(y.data > 0, model.low[y.indices], model.high[y.indices])
+        side = np.where(y.data == 0, 0.0, side)
+        row = np.repeat(np.arange(y.shape[0]), np.diff(y.indptr))
+        with np.errstate(all="ignore"):
+            need = np.bincount(row, y.data * side, len(farkas))
+            sizes = np.bincount(row, np.abs(y.data) * (np.abs(side) + model.side[y.indices]), len(farkas))
+            least, width = products(reduced, error, lower, upper)
+            sizes = sizes + np.abs(least).sum(axis=1)
+            terms = lower.shape[1] + np.diff(y.indptr) + self.entries + 8
+            away = SAFE * (width.sum(axis=1) + terms * UNIT * sizes) + 1e-300
+            return np.asarray(need + least.sum(axis=1) - away)
 
 
 def products(
     reduced: FloatArray, error: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """min over [lower, upper] of d x for d within ``error`` of ``reduced``: a value and how far off it may be."""
+    """min over [lower, upper] of d x for d within ``error`` of ``reduced``: a value and how far off it may be. Where a
+    side is missing the minimum lies at the other one, or is 0."""
     low_open, high_open = np.isinf(lower), np.isinf(upper)
     low, high = np.where(low_open, 0.0, lower), np.where(high_open, 0.0, upper)
     at_low, at_high = reduced * low, reduced * high
     width = error * np.maximum(np.abs(low), np.abs(high))
-    least = np.minimum(at_low, at_high)
-    if not (low_open | high_open).any():
-        return least, width
-    # a missing side needs a reduced cost that can't have the wrong sign; the other side is where the minimum lies
-    least = np.where(low_open, at_high, np.where(high_open, at_low, least))
-    away = (low_open & (reduced + error > 0)) | (high_open & (reduced - error < 0))
-    return np.where(away, -np.inf, least), width
+    return np.where(low_open, at_high, np.where(high_open, at_low, np.minimum(at_low, at_high))), width
