@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from onnx_models import Case, exact_outputs, node, save_case
 
 import isinglass
+import isinglass.verification
 from isinglass.backends.network_runner import NetworkRunner
 from isinglass.frontends.networks import through_ending as module
 from isinglass.frontends.networks.box import Box
@@ -248,3 +249,32 @@ def test_specs_see_through_softmax(tmp_path: Path) -> None:
     spec.write_text(text.format("1..2", "prove y[0] <= 1"))
     with pytest.raises(IsinglassError, match="ends with ArgMax"):
         isinglass.run(spec)
+
+
+def test_property_files_see_through_both(tmp_path: Path) -> None:
+    query = tmp_path / "a.vnnlib"
+    inputs = "".join(
+        f"(declare-const X_{k} Real)\n(assert (>= X_{k} 1.0))\n(assert (<= X_{k} 2.0))\n" for k in range(2)
+    )
+
+    def verdict(name: str, outputs: int, *asserted: str) -> str:
+        path = save(tmp_path / "net.onnx", ENDINGS[name][2])
+        declared = "".join(f"(declare-const Y_{k} Real)\n" for k in range(outputs))
+        query.write_text(inputs + declared + "".join(f"(assert {one})\n" for one in asserted))
+        answer = isinglass.verify(path, query)
+        if answer.status == "sat":
+            x, y = isinglass.verification.witness_of(answer)
+            assert np.array_equal(NetworkRunner(path)(x[None])[0], y)
+        saved = tmp_path / "answer.json"
+        saved.write_text(answer.to_json())
+        assert isinglass.check(saved).verdict != "rejected"
+        return answer.status
+
+    assert verdict("softmax", 3, "(>= Y_0 Y_1)") == "sat"
+    assert verdict("softmax", 3, "(>= Y_2 Y_1)") == "unsat"
+    assert verdict("log-softmax", 3, "(>= Y_1 (+ Y_0 0.5))") == "sat"
+    assert verdict("log-softmax", 3, "(>= Y_1 (+ Y_0 1.5))") == "unsat"
+    assert verdict("argmax", 1, "(<= Y_0 0.0)") == "sat"
+    assert verdict("argmax", 1, "(>= Y_0 1.0)", "(<= Y_0 1.5)") == "sat"
+    assert verdict("argmax-softmax", 1, "(>= Y_0 1.5)") == "unsat"
+    assert verdict("argmax", 1, "(>= Y_0 2.5)") == "unsat"

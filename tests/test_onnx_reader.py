@@ -316,3 +316,8 @@ def test_every_operator_file_is_found_by_its_name(key: str) -> None:
     assert OPERATORS[key].inputs[0] <= OPERATORS[key].inputs[1]
     assert OPERATORS[key].__name__ in supported_operators()
     assert "*source*" in (__import__(OPERATORS[key].__module__, fromlist=["x"]).__doc__ or "")
+
+
+def test_the_documentation_lists_every_operator() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "networks.md").read_text()
+    assert [name for name in supported_operators() if f"`{name}`" not in text] == []
