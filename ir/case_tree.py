@@ -63,6 +63,8 @@ KIND = "case-tree"
 MODES = ("fresh", "kept")
 NODES = 1 << 24
 """Most nodes of a certificate."""
+FORESTS = 20_000
+"""Most forests of a certificate, and most layers of a forest."""
 BYTES = 1 << 29
 """Most bytes of all arrays of a certificate together, unpacked."""
 WHOLE = ("<i1", "<i2", "<i4", "<i8", "|i1")
@@ -121,8 +123,10 @@ class CaseTree:
         Raises :class:`InputError` for everything else, unpacking no more than ``BYTES`` in all.
         """
         known(data, ("kind", "forests"), ())
-        if data["kind"] != KIND or not isinstance(data["forests"], Sequence):
+        if data["kind"] != KIND or not isinstance(data["forests"], list):
             raise fault("it is no case tree")
+        if len(data["forests"]) > FORESTS:
+            raise fault(f"it has more than {FORESTS:,} forests")
         reader = Unpacker()
         return cls(tuple(reader.forest(entry) for entry in data["forests"]))
 
@@ -209,8 +213,8 @@ class Unpacker:
         return forest
 
     def layers(self, data: object) -> tuple[Layer, ...]:
-        if not isinstance(data, list):
-            raise fault("layers are no list")
+        if not isinstance(data, list) or len(data) > FORESTS:
+            raise fault("layers are no list, or a very long one")
         found = []
         for entry in data:
             known(entry, ("block", "rows"), ("lower", "upper"))

@@ -120,20 +120,20 @@ class Check:
 
     def good(self, group: Group) -> BoolArray:
         """Which cases [T, K] of the group's trees are refuted by them."""
-        roots = self.roots(group)
+        roots, home = self.roots(group)
         leaves = self.trees.leaves_of(group.trees)
         good = np.ones(group.cases.shape, np.bool_)
         if self.forest.bounds == "kept":
             for nodes in self.batches(leaves, group):
                 place = self.place(group, nodes)
-                out = self.at_leaves(group, nodes, place, self.kept(roots, nodes, place))
+                out = self.at_leaves(group, nodes, place, self.kept(roots, nodes, home[place]))
                 np.logical_and.at(good, place, out)
             return good
         dropping = group.cases.shape[1] > 1 and len(leaves) > len(group.trees)
         if not dropping and not self.forest.contract:
-            leaves = self.alone(group, roots, leaves)
+            leaves = self.alone(group, roots, home, leaves)
         if len(leaves):
-            Walk(self, group, self.trees.above(leaves), good).run(roots)
+            Walk(self, group, self.trees.above(leaves), good).run(roots.pick(home))
         return good
 
     def place(self, group: Group, nodes: IntArray) -> IntArray:
@@ -150,22 +150,23 @@ class Check:
         rows = int(group.table.shape[1])
         return max(1, min(self.batch, COEFFICIENTS // (rows * self.network.width)))
 
-    def roots(self, group: Group) -> State:
-        """Bounds of all blocks at the roots of the group's trees."""
-        unsafe, regions = self.rows.unsafe, self.region[group.trees]
+    def roots(self, group: Group) -> tuple[State, IntArray]:
+        """Bounds of all blocks on the regions of the group's trees, and which of them each tree has."""
+        unsafe = self.rows.unsafe
+        regions, home = np.unique(self.region[group.trees], return_inverse=True)
         box = unsafe.lower[regions], unsafe.upper[regions]
         state = fresh(self.network, {self.network.inputs: box})
-        return improved(self.network, state, self.forest.layers) if self.forest.layers else state
+        return improved(self.network, state, self.forest.layers) if self.forest.layers else state, home.ravel()
 
-    def alone(self, group: Group, roots: State, leaves: IntArray) -> IntArray:
+    def alone(self, group: Group, roots: State, home: IntArray, leaves: IntArray) -> IntArray:
         """Check leaves from their boxes and the roots' bounds; returns those that stay open."""
         left = [np.zeros(0, np.int64)]
         for nodes in self.batches(leaves, group):
             place = self.place(group, nodes)
             if (self.trees.depth[nodes] == 0).all():
-                state = roots.pick(place)
+                state = roots.pick(home[place])
             else:
-                state = fresh(self.network, self.narrowed(roots, nodes, place))
+                state = fresh(self.network, self.narrowed(roots, nodes, home[place]))
             left.append(nodes[~self.at_leaves(group, nodes, place, state).all(axis=1)])
         return np.concatenate(left)
 
@@ -212,7 +213,7 @@ class Check:
         return Multipliers(rows, sizes, constant + 8192 * (UNIT * spread + TINY))
 
     def narrowed(self, roots: State, nodes: IntArray, place: IntArray) -> dict[str, Bounds]:
-        """The roots' bounds with the splits above nodes [B], each [B, n]."""
+        """The bounds of roots ``place`` [B] with the splits above nodes [B], each [B, n]."""
         known = {name: (low[place], high[place]) for name, (low, high) in roots.bounds.items()}
         self.narrow(known, *self.trees.path(nodes))
         return known
@@ -230,7 +231,7 @@ class Check:
         return found
 
     def kept(self, roots: State, nodes: IntArray, place: IntArray) -> State:
-        """The roots' bounds with single elements narrowed by the splits, and lines for them."""
+        """The bounds of roots ``place`` [B] with single elements narrowed by the splits, and lines for them."""
         one = len(roots.tiny) == 1
         base = roots if one else roots.pick(place)
         owner, split, below = self.trees.path(nodes)
