@@ -77,7 +77,7 @@ class Answer:
             fields = {key: number_back(value) for key, value in data.items()}
             fields["detail"] = tuple(fields.get("detail", ()))
             answer = cls(guarantee=guarantee, ledger=notes, **fields)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InputError(f"{file}: not an answer file ({error})", hint="write it with --json") from error
         if answer.status not in STATUS or answer.basis not in BASIS:
             raise InputError(f"{file}: unknown status {answer.status!r} or basis {answer.basis!r}")
