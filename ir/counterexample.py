@@ -16,6 +16,9 @@ from .protocols import Runner
 from .tasks import Prove
 from .types import FloatArray, IntArray
 
+PRODUCTS = 3_000_000
+"""Most products of exact numbers (about a microsecond each) that settling a few points may cost."""
+
 
 def unsafe_arithmetic(task: Prove, x: FloatArray, runner: Runner) -> str | None:
     """``both``, ``float32-only``, ``real-only``, or None when ``x`` [n] is shown to be a counterexample in neither.
@@ -40,11 +43,12 @@ def unsafe_arithmetic(task: Prove, x: FloatArray, runner: Runner) -> str | None:
 def unsafe_in_reals(task: Prove, points: FloatArray) -> IntArray:
     """Which cases hold at points [B, n] in real arithmetic: [B, C], 1 proved, -1 disproved, 0 undecided.
 
-    A point that intervals prove unsafe is not looked at any further: its other cases may stay 0.
+    A point that intervals prove unsafe is not looked at any further: its other cases may stay 0. So do all of a point
+    that they leave open where a function has no exact value, or the network is too large for rationals.
     """
     found = task.unsafe.decided(enclose(task.problem, {task.inputs: points}), points)
     left = np.flatnonzero((found < 1).all(axis=1) & (found == 0).any(axis=1))
-    if left.size:
+    if left.size and products(task) * left.size <= PRODUCTS:
         try:
             values = exact_values(task.problem, {task.inputs: Exact.of(points[left])})
         except Refused as refused:
@@ -53,3 +57,8 @@ def unsafe_in_reals(task: Prove, points: FloatArray) -> IntArray:
         else:
             found[left] = np.where(task.unsafe.holds(values, points[left]), 1, -1)
     return found
+
+
+def products(task: Prove) -> int:
+    """Products of numbers that one evaluation of the network takes."""
+    return sum(operator.nnz for lin in task.problem.lins.values() for operator in lin.parts.values())

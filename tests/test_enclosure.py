@@ -11,6 +11,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import save
 from onnx import TensorProto, helper
 from test_unsafe import one_input
 
@@ -18,6 +19,7 @@ from isinglass.compiler.networks.view import NetView
 from isinglass.compiler.networks.witness import Checker
 from isinglass.frontends.networks.properties import question
 from isinglass.frontends.networks.reader import read_network
+from isinglass.ir import counterexample
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Arg, Block, Fn, Lin, Var
 from isinglass.ir.counterexample import unsafe_arithmetic, unsafe_in_reals
@@ -197,6 +199,25 @@ def test_ties_of_functions_without_exact_value_stay_open(tmp_path: Path) -> None
     assert unsafe_arithmetic(task, np.zeros(1), Says(0.4)) is None
     with pytest.raises(Refused, match="no exact value"):
         exact_values(task.problem, {"x": Exact.of(np.zeros((1, 1)))})
+
+
+def test_networks_too_large_for_rationals_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """y = x at x = 1, unsafe where y >= 1: exact rationals say so, intervals alone don't."""
+    path = save(tmp_path / "net.onnx", [(np.ones((1, 1)), np.zeros(1))])
+    forms = Affine(np.array([-1.0]), {"y": Csr.of(np.ones((1, 1)))})
+    task = question(read_network(path), one_input(forms, [False], [0, 1], [(0.0, 2.0)]), "claim")
+    assert unsafe_in_reals(task, np.ones((1, 1))).tolist() == [[1]]
+    monkeypatch.setattr(counterexample, "PRODUCTS", 1)
+    assert unsafe_in_reals(task, np.ones((1, 1))).tolist() == [[0]]
+    assert unsafe_in_reals(task, np.full((1, 1), 1.5)).tolist() == [[1]]
+
+
+def test_candidates_that_are_no_numbers(tmp_path: Path) -> None:
+    task = curved(tmp_path, 0.625)
+    checker = Checker(NetView.of(task.problem), task, Says(0.7))
+    assert checker.best(np.array([[np.nan], [np.inf]]), np.array([0, 0])) is None
+    found = checker.best(np.array([[np.nan], [0.75]]), np.array([0, 0]))
+    assert found is not None and found.arithmetic == "both"
 
 
 def test_candidates_of_functions_without_exact_value(tmp_path: Path) -> None:

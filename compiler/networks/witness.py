@@ -57,7 +57,7 @@ class Checker:
         """
         region = self.unsafe.region[case]
         low, high = self.unsafe.inner_lower[region], self.unsafe.inner_upper[region]
-        fine = (low <= high).all(axis=1)
+        fine = (low <= high).all(axis=1) & np.isfinite(points).all(axis=1)
         low, high = low[fine], high[fine]
         if not fine.any():
             return None
