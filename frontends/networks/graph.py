@@ -78,9 +78,8 @@ class Graph:
             message = f"a matrix with {count:,} numbers, more than {MOST_ELEMENTS // 4:,}"
             raise self.fail(message, "use a smaller network")
 
-    def take(self, value: Value | Foreign) -> None:
+    def take(self, shape: tuple[int, ...]) -> None:
         """Count the elements of a new tensor. Raises :class:`InputError` where there are too many in all."""
-        shape = value.array.shape if isinstance(value, Foreign) else value.shape
         self.made += prod(self.room(shape))
 
     def input(self, shape: tuple[int, ...]) -> Tensor:

@@ -211,7 +211,7 @@ def location_of(tensor: TensorProto) -> str:
 
 def stored_bytes(tensor: TensorProto) -> int | None:
     """Bytes that the declared shape takes; None for element types without a fixed size (strings, packed ones)."""
-    sizes = {
+    sizes: dict[int, int] = {
         TensorProto.FLOAT: 4, TensorProto.DOUBLE: 8, TensorProto.FLOAT16: 2, TensorProto.INT64: 8,
         TensorProto.INT32: 4, TensorProto.BOOL: 1, TensorProto.INT8: 1, TensorProto.UINT8: 1,
     }  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
-from typing import Protocol
 
 import numpy as np
 from scipy import sparse
@@ -24,15 +24,16 @@ def channels(graph: Graph, value: Value) -> tuple[Tensor, int, int]:
     return value, value.shape[1], prod(value.shape[2:])
 
 
-class Pool(Protocol):
+@dataclass(frozen=True)
+class Pool:
     """The attributes that poolings share."""
 
-    auto_pad: bytes
-    ceil_mode: int
-    dilations: tuple[int, ...]
-    kernel_shape: tuple[int, ...]
-    pads: tuple[int, ...]
-    strides: tuple[int, ...]
+    auto_pad: bytes = b"NOTSET"
+    ceil_mode: int = 0
+    dilations: tuple[int, ...] = ()
+    kernel_shape: tuple[int, ...] = ()
+    pads: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
 
 
 def pool_windows(graph: Graph, tensor: Tensor, pool: Pool) -> Windows:

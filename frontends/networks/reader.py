@@ -36,7 +36,7 @@ def read_network(path: str | Path) -> Network:
         for output, value in zip(node.output, run(node, place, values, builder), strict=False):
             if not output:
                 continue
-            builder.take(value)
+            builder.take(value.shape)
             if output in values:
                 raise builder.fail(f"computes {output!r} a second time", "every tensor needs a name of its own")
             # a matrix that several nodes read stands once, in a layer of its own
@@ -48,7 +48,7 @@ def read_network(path: str | Path) -> Network:
     result = values.get(graph.output[0].name)
     ending = result.kind if isinstance(result, Ended) else ""
     last = result.scores if isinstance(result, Ended) else result
-    if not isinstance(last, Tensor) or result is None:
+    if result is None or not isinstance(last, Tensor):
         message = f"{model.path}: output {graph.output[0].name!r} is not computed from the input"
         raise InputError(message, code="onnx", hint="check how the network was exported")
     builder.node = f"output {graph.output[0].name}"

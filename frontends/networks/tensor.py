@@ -65,6 +65,10 @@ class Foreign:
 
     array: AnyArray
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
 
 Value = Tensor | AnyArray
 """A computed tensor, or a constant: floats as float64, integers as int64, truth values."""

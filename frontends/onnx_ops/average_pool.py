@@ -11,20 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..networks.graph import Graph, Value
-from ..networks.pooling import average, channels, first_inside, pool_windows
+from ..networks.pooling import Pool, average, channels, first_inside, pool_windows
 
 
 @dataclass(frozen=True)
-class AveragePool:
+class AveragePool(Pool):
     inputs = (1, 1)
 
-    auto_pad: bytes = b"NOTSET"
-    ceil_mode: int = 0
     count_include_pad: int = 0
-    dilations: tuple[int, ...] = ()
-    kernel_shape: tuple[int, ...] = ()
-    pads: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         tensor, *_ = channels(graph, args[0])

@@ -58,6 +58,6 @@ def clipped(graph: Graph, value: Value, low: float, high: float) -> Value:
 
 def at_least(graph: Graph, tensor: Tensor, least: AnyArray) -> Value:
     """max(x, c) = relu(x - c) + c with numpy's broadcasting."""
-    moved = graph.plus(tensor, np.asarray(-least)) if least.any() else tensor
+    moved = graph.plus(tensor, np.asarray(np.negative(least))) if least.any() else tensor
     assert isinstance(moved, Tensor)
     return graph.plus(graph.function(Relu(), [moved]), np.asarray(least, dtype=np.float64))

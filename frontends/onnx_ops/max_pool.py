@@ -8,20 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..networks.graph import Graph, Value
-from ..networks.pooling import channels, greatest, pool_windows
+from ..networks.pooling import Pool, channels, greatest, pool_windows
 
 
 @dataclass(frozen=True)
-class MaxPool:
+class MaxPool(Pool):
     inputs = (1, 1)
 
-    auto_pad: bytes = b"NOTSET"
-    ceil_mode: int = 0
-    dilations: tuple[int, ...] = ()
-    kernel_shape: tuple[int, ...] = ()
-    pads: tuple[int, ...] = ()
     storage_order: int = 0
-    strides: tuple[int, ...] = ()
 
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         tensor, *_ = channels(graph, args[0])

@@ -29,4 +29,4 @@ class PRelu:
             return graph.function(LeakyRelu(first), [tensor])
         whole = graph.layer(tensor)
         above, below = (graph.function(Relu(), [graph.scaled(whole, sign)]) for sign in (1.0, -1.0))
-        return graph.plus(above, graph.times(below, np.asarray(-slope, dtype=np.float64)))
+        return graph.plus(above, graph.times(below, np.negative(np.asarray(slope, dtype=np.float64))))

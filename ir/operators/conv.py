@@ -37,7 +37,7 @@ class Conv(Operator):
 
     @property
     def groups(self) -> int:
-        return self.image[0] // self.weight.shape[1]
+        return self.image[0] // int(self.weight.shape[1])
 
     @cached_property
     def out(self) -> tuple[int, int]:
