@@ -17,11 +17,11 @@ input block only. A forest whose splits are all midpoints leaves ``value`` out.
 
 **What is proved where.** Bounds of all blocks are inherited: a child's are met with its parent's and with the split.
 ``bounds`` says what is computed anew: ``fresh``: linear bounds of all blocks at every node; ``kept``: at the roots
-only, below them splits narrow single elements and nothing else follows. A case is refuted on a node where the upper
-bound of one of its rows leaves no point (< 0, or 0 for a strict row), or where the node's bounds cross. With ``fresh``
-it then stays refuted below: every case has to be refuted on every way from the root to a leaf, at inner nodes with the
-default tilts. With ``kept`` every leaf has to refute all cases of its tree. With ``contract`` (and ``fresh``), every
-node that is no leaf first narrows its input box: a case that is not yet refuted confines x to
+only, below them splits narrow single elements, and what functions make of them. A case is refuted on a node where the
+upper bound of one of its rows leaves no point (< 0, or 0 for a strict row), or where the node's bounds cross. With
+``fresh`` it then stays refuted below: every case has to be refuted on every way from the root to a leaf, at inner
+nodes with the default tilts. With ``kept`` every leaf has to refute all cases of its tree. With ``contract`` (and
+``fresh``), every node that is no leaf first narrows its input box: a case that is not yet refuted confines x to
 ``slope . x + offset >= 0`` for each of its rows' linear upper bounds, one input at a time over the others' intervals;
 the node continues with the hull over these cases, and with bounds that follow from it at its children.
 

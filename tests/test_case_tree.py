@@ -328,3 +328,16 @@ def test_convolutions_and_overlapping_pools(tmp_path: Path) -> None:
         unsafe = UnsafeSet(Affine(np.array([-limit]), forms), *plain, *box, *box, "dyadic", ("case",))
         task = Prove(problem, unsafe, "claim", "x", "f.y")
         assert [proves(task, saved(grid(task, depth))) for depth in (0, 2)] == [wanted, wanted]
+
+
+def test_many_regions_in_forests_of_their_own(hat: Prove) -> None:
+    """Each region's leaf comes in a forest of its own, some of them false; regions keep their verdicts."""
+    unsafe, count = hat.unsafe, 700
+    ends = np.linspace(0.0, 3.0, count)[:, None]
+    many = unsafe.pick(np.zeros(count, np.int64))
+    box = (ends - 0.01, ends) * 2
+    set_ = UnsafeSet(many.forms, many.strict, many.start, np.arange(count), *box, "dyadic", many.texts)
+    task = Prove(hat.problem, set_, "claim", hat.inputs, hat.outputs)
+    one, order = np.zeros(1, np.int64), np.random.default_rng(0).permutation(count)
+    forests = [Forest(np.array([k]), np.array([0, 1]), (), one - 1, one) for k in order]
+    assert refuted(task, saved(*forests)).tolist() == (ends[:, 0] < 2.25).tolist()

@@ -8,12 +8,12 @@ sound: they can only fail to prove.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..case_tree import CaseTree
+from ..case_tree import CaseTree, Forest
 from ..linear_proof.checker import Check
 from ..linear_proof.claim import Rows
 from ..linear_proof.network import Network
@@ -41,6 +41,24 @@ def refuted(task: Prove, certificate: Mapping[str, Any]) -> BoolArray:
         return found
     rows = Rows(network, task.unsafe)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        for forest in trees.forests:
+        for forest in together(trees.forests):
             found[Check(network, rows, forest).refuted()] = True
     return found
+
+
+def together(forests: Sequence[Forest]) -> list[Forest]:
+    """Forests of bare leaves as one, so that many regions are bounded at once."""
+    bare = [forest for forest in forests if plain(forest)]
+    if len(bare) < 2:
+        return list(forests)
+    sizes = np.concatenate([np.diff(forest.start) for forest in bare])
+    block = np.full(len(sizes), -1)
+    cases, start = np.concatenate([forest.cases for forest in bare]), np.concatenate([[0], np.cumsum(sizes)])
+    rest = [forest for forest in forests if not plain(forest)]
+    return [Forest(cases, start, (), block, np.zeros_like(block)), *rest]
+
+
+def plain(forest: Forest) -> bool:
+    """Whether it consists of leaves that say nothing."""
+    extra = forest.weights is not None or forest.multipliers is not None or forest.tilts or forest.layers
+    return bool(forest.leaf.all()) and not extra

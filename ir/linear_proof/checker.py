@@ -13,15 +13,16 @@ from functools import cached_property
 
 import numpy as np
 
+from ..blocks import Fn
 from ..case_tree import Forest, fault
 from ..types import BoolArray, FloatArray, IntArray
 from .backward import State
-from .bounds import fresh
+from .bounds import fresh, met
 from .claim import Group, Multipliers, Rows
-from .layers import improved
+from .layers import digest, improved
 from .network import Network
 from .numbers import TINY, UNIT, Bounds
-from .relaxation import relax
+from .relaxation import function_bounds, relax
 from .trees import Trees
 from .walk import Walk
 
@@ -127,6 +128,10 @@ class Check:
             for nodes in self.batches(leaves, group):
                 place = self.place(group, nodes)
                 out = self.at_leaves(group, nodes, place, self.kept(roots, nodes, home[place]))
+                left = np.flatnonzero(~out.all(axis=1) & good[place].any(axis=1))
+                if len(left):  # by a hair, perhaps: roundings differ from the finder's
+                    again = fresh(self.network, self.narrowed(roots, nodes[left], home[place[left]]))
+                    out[left] |= self.at_leaves(group, nodes[left], place[left], again)
                 np.logical_and.at(good, place, out)
             return good
         dropping = group.cases.shape[1] > 1 and len(leaves) > len(group.trees)
@@ -152,11 +157,15 @@ class Check:
 
     def roots(self, group: Group) -> tuple[State, IntArray]:
         """Bounds of all blocks on the regions of the group's trees, and which of them each tree has."""
-        unsafe = self.rows.unsafe
+        unsafe, known = self.rows.unsafe, self.rows.roots
         regions, home = np.unique(self.region[group.trees], return_inverse=True)
-        box = unsafe.lower[regions], unsafe.upper[regions]
-        state = fresh(self.network, {self.network.inputs: box})
-        return improved(self.network, state, self.forest.layers) if self.forest.layers else state, home.ravel()
+        key = digest(self.forest.layers), regions.tobytes()
+        if key not in known:  # forests come one after the other for the same region
+            box = unsafe.lower[regions], unsafe.upper[regions]
+            state = fresh(self.network, {self.network.inputs: box})
+            known.clear()
+            known[key] = improved(self.network, state, self.forest.layers) if self.forest.layers else state
+        return known[key], home.ravel()
 
     def alone(self, group: Group, roots: State, home: IntArray, leaves: IntArray) -> IntArray:
         """Check leaves from their boxes and the roots' bounds; returns those that stay open."""
@@ -231,7 +240,7 @@ class Check:
         return found
 
     def kept(self, roots: State, nodes: IntArray, place: IntArray) -> State:
-        """The bounds of roots ``place`` [B] with single elements narrowed by the splits, and lines for them."""
+        """The bounds of roots ``place`` [B] with single elements narrowed by the splits, and functions of them."""
         one = len(roots.tiny) == 1
         base = roots if one else roots.pick(place)
         owner, split, below = self.trees.path(nodes)
@@ -241,7 +250,10 @@ class Check:
             bounds[name] = tuple(np.repeat(side, len(nodes), axis=0) if one else side for side in bounds[name])  # type: ignore[assignment]
         self.narrow(bounds, owner, split, below)
         relaxed = dict(base.relaxed)
-        for fn in dict.fromkeys(fn for name in names for fn in self.network.read_by.get(name, [])):
-            if fn.output not in self.forest.tilts:
-                relaxed[fn.output] = relax(fn, bounds, base.toll, None)
+        for step in self.network.steps:
+            if isinstance(step, Fn) and any(arg.variable in names for arg in step.args):
+                names.add(step.output)
+                bounds[step.output] = met(function_bounds(step, bounds), bounds[step.output])
+                if step.output not in self.forest.tilts:
+                    relaxed[step.output] = relax(step, bounds, base.toll, None)
         return State(bounds, base.toll, relaxed, base.tiny)

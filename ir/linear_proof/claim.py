@@ -27,12 +27,13 @@ class Multipliers:
 
 
 class Rows:
-    """All rows of an unsafe set, prepared."""
+    """All rows of an unsafe set, prepared; ``roots``: bounds of the regions that were looked at last."""
 
     def __init__(self, network: Network, unsafe: UnsafeSet) -> None:
         self.network, self.unsafe = network, unsafe
         self.matrices = {name: Matrix.of(operator) for name, operator in unsafe.forms.parts.items()}
         self.exact = unsafe.reading == "dyadic"
+        self.roots: dict[tuple[bytes, bytes], State] = {}
 
     @cached_property
     def direction(self) -> IntArray:
