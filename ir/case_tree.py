@@ -28,7 +28,7 @@ the node continues with the hull over these cases, and with bounds that follow f
 **Leaves** (L of them, over all trees, in preorder) may say more; what is left out has the plain meaning:
 
 - ``tilts``: function block -> [L, k] in [0, 1], which linear bounds of the function are used in the pass that bounds
-  the rows; left out: the function's default. What a tilt means is told per function in ``ir/certificates/lines``.
+  the rows; left out: the function's default. What a tilt means is told per function in ``ir/proof_lines``.
 - ``weights``: not negative, leaf after leaf, one for every row of the tree's cases (case by case, in the order of
   ``cases``); the combination of a case's rows is bounded instead of each row. They need not add up to one.
 - ``multipliers``: not negative, leaf after leaf, one for each split on the way from the root, root first. With
