@@ -117,7 +117,8 @@ def check_bound(problem: Problem, answer: Answer, held: str) -> Verdict:
     best = Fraction(problem.source.scale) * proved + Fraction(problem.source.offset)
     maximize = problem.source.maximize
     claimed = answer.upper if maximize else answer.lower
-    if claimed is None or not math.isfinite(claimed) or (claimed < best if maximize else claimed > best):
+    number = isinstance(claimed, (int, float)) and math.isfinite(claimed)
+    if claimed is None or not number or (claimed < best if maximize else claimed > best):
         side = "upper" if maximize else "lower"
         return rejected(f"the {kind} certificate proves {side} = {float(best)!r}, the answer says {claimed!r}")
     if answer.status == "optimal":

@@ -15,12 +15,20 @@ from click.testing import CliRunner
 
 import isinglass
 from isinglass.cli import cli
+from isinglass.frontends.networks.network import Layer, Network, network_blocks
+from isinglass.ir.affine import Affine
 from isinglass.ir.answers import Answer
+from isinglass.ir.blocks import Arg, Lin, Poly, Var
 from isinglass.ir.certificates import lp_tree
 from isinglass.ir.checking import check_optimize
 from isinglass.ir.errors import InputError
+from isinglass.ir.evaluate import complete, evaluate
+from isinglass.ir.functions.leaky_relu import LeakyRelu
+from isinglass.ir.functions.relu import Relu
+from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
 from isinglass.ir.protocols import Limits
+from isinglass.ir.terms.linear import Linear
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -66,6 +74,49 @@ def test_columns_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(4):
             assert lp_tree.bound(problem, changed(rng, answer.certificate)) <= known.value + 1e-5, number
     assert found >= 25
+
+
+def network_model(rng: np.random.Generator) -> Problem:
+    """min c.y for a small network y of two inputs and a binary that shifts one of them."""
+    sizes, function = (2, 5, 4, 2), Relu() if rng.random() < 0.5 else LeakyRelu(0.125)
+    layers: list[Layer] = []
+    before = "x"
+    for k in range(3):
+        weight = np.float64(np.float32(rng.normal(size=(sizes[k + 1], sizes[k]))))
+        name = "y" if k == 2 else f"z{k}"
+        offset = np.float64(np.float32(rng.normal(size=sizes[k + 1])))
+        layers.append(Layer(name, (sizes[k + 1],), Affine(offset, {before: Dense(weight)}), "Gemm"))
+        if k < 2:
+            before = f"h{k}"
+            layers.append(Layer(before, (sizes[k + 1],), (function, (Arg(name),)), "Relu"))
+    network = Network("n.onnx", "", (2,), (2,), tuple(layers))
+    x, flag = Var.of("x", "real", (2,), -1.0, 1.0), Var.of("flag", "bin", (1,))
+    shift = Lin("shift", {"x": Dense(np.array([[1.0, 1.0]])), "flag": Dense(np.array([[1.5]]))}, "<=", np.ones(1))
+    terms = Linear("y", Dense(rng.integers(-2, 3, (1, 2)) + 0.5)), Linear("flag", Dense(np.array([[-0.25]])))
+    goal = Poly("objective", "objective", terms, np.zeros(1))
+    return Problem("network", (x, flag, *network_blocks(network, "", "x"), shift, goal))
+
+
+def test_networks_inside_models() -> None:
+    phases = 0
+    for number in range(15):
+        rng = np.random.default_rng([14, number])
+        problem = network_model(rng)
+        known = isinglass.solve(problem)
+        answer = run(problem, known)
+        assert (answer.status, answer.basis) == ("optimal", "certificate"), (number, answer.detail)
+        assert check_optimize(problem, answer).verdict == "accepted", number
+        assert answer.lower is not None and known.value is not None
+        assert answer.lower <= known.value + 1e-6 and known.value <= answer.lower + 1e-4, number
+        points = {"x": rng.uniform(-1, 1, (500, 2)), "flag": rng.integers(0, 2, (500, 1)).astype(float)}
+        points["x"][:, 1] = np.minimum(points["x"][:, 1], 1 - 1.5 * points["flag"][:, 0] - points["x"][:, 0])
+        points = {name: array[(points["x"][:, 1] >= -1)] for name, array in points.items()}
+        least = evaluate(problem, complete(problem, points), tolerance=1e-9)
+        assert least.feasible.all() and least.minimised.min() >= answer.lower, number
+        phases += lp_tree.LpTree.from_plain(answer.certificate).leaves > 2  # type: ignore[arg-type]
+        for _ in range(4):
+            assert lp_tree.bound(problem, changed(rng, answer.certificate)) <= known.value + 1e-5, number
+    assert phases >= 3
 
 
 def knapsack() -> Problem:

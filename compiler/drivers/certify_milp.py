@@ -182,9 +182,8 @@ class Search:
                                    if np.isfinite(self.value) else False)  # fmt: skip
 
     def free(self, visit: Visit) -> IntArray:
-        """Whole variables of the problem that are not fixed in a node."""
-        n = self.model.variables
-        return np.flatnonzero(self.model.whole[:n] & (visit.lower < visit.upper)[:n])
+        """Columns to split that are not fixed in a node."""
+        return np.flatnonzero(self.model.branch & (visit.lower < visit.upper))
 
     def divided(self, visit: Visit, x: FloatArray | None) -> tuple[Node, Node] | None:
         """Split where the program gives no reason to: rounding errors or tolerances stand in the way of a proof."""

@@ -1,6 +1,7 @@
 """A problem as rows over bounded columns, with nothing lost: what a tree of linear programs is checked against.
 
-Columns are the problem's variables in layout order, then the products of variables. A guarded row
+Columns are the problem's variables in layout order, then the products of variables, then the phases of functions with
+a bend (``bends.py``). A guarded row
 ``g == v -> a.x <= r`` becomes ``a.x + M [g == v] <= r + M`` with M at least the greatest a.x - r; a product obeys
 McCormick's rows, which leave no other value once one factor stands at a bound. Hence all but one of its factors have to
 be binaries or spins. Sides that are missing are derived from rows, by interval arithmetic, and from
@@ -25,6 +26,7 @@ from ..errors import Refused
 from ..problem import Problem
 from ..rational import read
 from ..types import BoolArray, FloatArray, IntArray
+from .bends import Bends
 from .entries import Entries
 from .products import Products
 from .rows import Piece, Rows, implied, joined, sums
@@ -41,7 +43,8 @@ class Model:
 
     ``cost_size`` [n], ``size`` [m, n], ``side`` [m]: sums of the magnitudes that the numbers were made of.
     ``variables``: how many columns are variables of the problem. ``merged``: some cost is a rounded sum.
-    ``reading`` [m]: number of the reading that gives a row's coefficients exactly; -1: none does.
+    ``reading`` [m]: number of the reading that gives a row's coefficients exactly; -1: none does. ``branch`` [n]: which
+    columns decide everything once they are fixed: whole variables and the phases of functions.
     """
 
     matrix: sparse.csr_array
@@ -60,6 +63,7 @@ class Model:
     slips: int
     merged: bool
     reading: IntArray
+    branch: BoolArray
 
     @classmethod
     def of(cls, problem: Problem, cutoff: float | None = None) -> Model:
@@ -95,10 +99,10 @@ class Model:
 
 class _Builder:
     def __init__(self, problem: Problem) -> None:
-        if problem.fns or problem.penalties:
-            what = "functions" if problem.fns else "penalties"
-            raise Refused(f"a problem with {what} has no certificate by linear programs", code="certify")
+        if problem.penalties:
+            raise Refused("a problem with penalties has no certificate by linear programs", code="certify")
         self.problem = problem
+        self.bends = Bends.of(problem)
         domain = np.array([var.domain for var in problem.vars.values() for _ in range(var.size)], dtype="<U4")
         self.spin = domain == "spin"
         self.whole = domain != "real"
@@ -132,13 +136,18 @@ class _Builder:
         self.derive(rows, products, cost if repeated <= 1 else np.zeros(width), room)
         lower, upper = products.extended(self.lower, self.upper)
         rows = rows.without_guards(lower, upper).with_rows(products.rows(lower, upper))
-        whole = products.whole(self.whole)
-        spin = np.concatenate([self.spin, np.zeros(products.count, np.bool_)])
+        bends, phases = self.bends.rows(lower, upper)
+        rows = rows.widened(phases).with_rows(bends)
+        lower, upper = np.append(lower, np.zeros(phases)), np.append(upper, np.ones(phases))
+        whole = np.append(products.whole(self.whole), np.ones(phases, np.bool_))
+        spin = np.append(self.spin, np.zeros(products.count + phases, np.bool_))
+        branch = whole & ((np.arange(len(whole)) < len(self.whole)) | (np.arange(len(whole)) >= width))
+        cost, cost_size = np.append(cost, np.zeros(phases)), np.append(cost_size, np.zeros(phases))
         rows.check(np.concatenate([cost, lower, upper]))
         merged = repeated > 1 and not (goal.coefficient == np.rint(goal.coefficient)).all()
         return Model(
             rows.matrix, rows.size, rows.low, rows.high, rows.side, lower, upper, whole, spin, cost, cost_size, offset,
-            len(self.whole), SLIPS + max(rows.repeated, repeated), merged, rows.reading,
+            len(self.whole), SLIPS + max(rows.repeated, repeated), merged, rows.reading, branch,
         )  # fmt: skip
 
     def derive(self, rows: Rows, products: Products, cost: FloatArray, room: float) -> None:
@@ -151,12 +160,12 @@ class _Builder:
         goal = sparse.csr_array(cost[None])
         matrix = sparse.csr_array(sparse.vstack([rows.matrix[bound], goal], format="csr"))
         low, high = np.append(rows.low[bound], -inf), np.append(rows.high[bound], room)
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS + 2 * len(self.problem.blocks)):
             before = int(np.isinf(self.lower).sum() + np.isinf(self.upper).sum())
             lower, upper = products.extended(self.lower, self.upper)
-            for one, side in ((matrix, high), (-matrix, -low)):
-                least, most = implied(one, side, lower, upper)
-                n = len(self.lower)
+            found = [implied(one, side, lower, upper) for one, side in ((matrix, high), (-matrix, -low))]
+            n = len(self.lower)
+            for least, most in (*found, self.bends.implied(self.lower, self.upper)):
                 self.lower = np.where(np.isinf(self.lower), least[:n], self.lower)
                 self.upper = np.where(np.isinf(self.upper), most[:n], self.upper)
             self.round_bounds()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -126,6 +126,14 @@ class Rows:
         kept = (self.matrix[plain], self.size[plain], self.low[plain], self.high[plain], self.side[plain],
                 self.reading[plain])  # fmt: skip
         return stacked([kept, *pieces], self.repeated + 2)
+
+    def widened(self, columns: int) -> Rows:
+        """With so many columns more, all zero."""
+        shape = (self.matrix.shape[0], self.matrix.shape[1] + columns)
+        matrix, size = (
+            sparse.csr_array((part.data, part.indices, part.indptr), shape=shape) for part in (self.matrix, self.size)
+        )
+        return replace(self, matrix=matrix, size=size)
 
     def with_rows(self, more: tuple[sparse.csr_array, FloatArray, FloatArray]) -> Rows:
         """With rows whose numbers may be rounded once."""
