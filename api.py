@@ -302,19 +302,21 @@ class Tools:
 
 
 def prove(task: Prove, options: Mapping[str, Any], limits: Limits, progress: Progress | None) -> Answer:
-    """A question about a network, through the driver that its ``compile { method = ... }`` names (default: milp)."""
+    """A question about a network, through the driver that its ``compile { method = ... }`` names (default: verify)."""
     from .compiler.driver import DRIVERS
 
-    method = {"milp": "milp-prove"}.get(str(options.get("method", "milp")), str(options.get("method")))
-    if method not in DRIVERS or not hasattr(DRIVERS.module(method), "drive") or {"master", "via"} & set(options):
+    asked = str(options.get("method", "verify"))
+    method = {"milp": "milp-prove"}.get(asked, asked)
+    if method not in DRIVERS or not hasattr(DRIVERS[method], "search") or {"master", "via"} & set(options):
         what = ", ".join(f"{key} = {options[key]}" for key in ("method", "master", "via") if key in options)
-        raise Refused(f"{what} is not available in this version", code="not-yet", hint="leave it out: method = milp")
+        hint = "leave it out, or choose one of verify, bisect, branch, milp"
+        raise Refused(f"{what} is not available in this version", code="not-yet", hint=hint)
     tools, name = Tools(options.get("solver", "highs"), task), "highs"
     if "solver" in options:
         name = make_solver(options["solver"])[1]
         if tools.milp.level != "MIP":
             raise Refused(f"{name} can't answer a network question: it needs a MILP solver", hint="use --solver highs")
-    loop = DRIVERS.module(method).drive(task, tools, limits)
+    loop = DRIVERS[method](task, tools, limits).run()
     while True:
         try:
             event = next(loop)

@@ -24,6 +24,8 @@ class Function:
     """Whether float64 evaluation may round; false for mere selections (relu, max), whose bounds need no widening."""
     straight = True
     """Whether slopes and offsets of the lines are affine in the tilt, up to rounding."""
+    kinks: tuple[float, ...] = ()
+    """Arguments between which the function of one argument is linear; where a search splits it best."""
 
     def arity(self, given: int) -> bool:
         """Whether this number of arguments is accepted."""

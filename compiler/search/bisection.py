@@ -52,7 +52,9 @@ class Bisection:
     fails: int = 0
     seen: tuple[FloatArray, IntArray, FloatArray] | None = None
     polish: int = 64
+    contract: bool = True
     stuck: set[int] = field(default_factory=set)
+    progress: float = 0.0
 
     def __post_init__(self) -> None:
         self.unsafe, self.view = self.inquiry.unsafe, self.inquiry.view
@@ -83,6 +85,7 @@ class Bisection:
             seconds = perf_counter() - begun
             self.inquiry.time("bisect", begun)
             batch = self.next_batch(batch, seconds, stack)
+            self.progress = 1.0 - stack.total("share") / len(regions)
             if stack.bytes + recorder.bytes > self.inquiry.memory:
                 self.inquiry.notes.append("bisection stopped: the memory it may take is used up")
                 return
@@ -96,7 +99,7 @@ class Bisection:
             row[: len(mine)] = mine
         state: dict[str, AnyArray] = {
             "lower": self.unsafe.lower[regions], "upper": self.unsafe.upper[regions],
-            "node": np.arange(len(regions)), "cases": table,
+            "node": np.arange(len(regions)), "cases": table, "share": np.ones(len(regions)),
         }  # fmt: skip
         for name in self.kept:
             size = self.view.problem.vars[name].size
@@ -131,6 +134,16 @@ class Bisection:
         left = np.flatnonzero((table >= 0).any(axis=1))
         if not len(left):
             return size
+        if self.contract:
+            narrowed = contracted(state["lower"][left], state["upper"][left], found.slope[left], place, most[left],
+                                  self.claim.starts(cases), self.alive(table[left], cases))
+            state = {**state, "lower": state["lower"].copy(), "upper": state["upper"].copy()}
+            gone = left[narrowed[2]]
+            recorder.split(state["node"][gone], 0, np.zeros(len(gone), np.int64), state["lower"][gone, 0])
+            state["lower"][left], state["upper"][left] = narrowed[0], narrowed[1]
+            left = left[~narrowed[2]]
+            if not len(left):
+                return size
         alive = self.alive(table[left], cases)
         weight, score = self.weights(most[left], cases, alive)
         inner = {name: (low[left], high[left]) for name, (low, high) in box.items()}
@@ -152,12 +165,11 @@ class Bisection:
         return found[:, :-1]
 
     def weights(self, most: FloatArray, cases: IntArray, alive: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """One for the row of each open case that is nearest to being excluded, [B, rows]; and the largest least row."""
+        """One for each row of an open case, [B, rows]; and the greatest least row of a case [B]."""
         starts = self.claim.starts(cases)
-        least = np.minimum.reduceat(most, starts, axis=1)
         sizes = np.diff(np.append(starts, most.shape[1]))
-        weight = (most == np.repeat(least, sizes, axis=1)) & np.repeat(alive, sizes, axis=1)
-        return weight.astype(np.float64), np.where(alive, least, -np.inf).max(axis=1)
+        least = np.where(alive, np.minimum.reduceat(most, starts, axis=1), -np.inf).max(axis=1)
+        return np.repeat(alive, sizes, axis=1).astype(np.float64), least
 
     def slopes(self, slope: FloatArray, place: IntArray, weight: FloatArray) -> FloatArray:
         """Input coefficients [B, n] of the linear bounds of the rows, added up with ``weight``."""
@@ -212,8 +224,9 @@ class Bisection:
         for name in self.kept:
             state[f"lower:{name}"], state[f"upper:{name}"] = box[name]
         state, pick, middle = take(state, order), pick[order], middle[order]
-        first = recorder.split(state["node"], 0, pick, np.nan)
         each = np.arange(len(order))
+        state["share"] = state["share"] / 2
+        first = recorder.split(state["node"], 0, pick, middle[each, pick] if self.contract else np.nan)
         below = {**state, "upper": state["upper"].copy(), "node": first}
         above = {**state, "lower": state["lower"].copy(), "node": first + 1}
         below["upper"][each, pick] = middle[each, pick]
@@ -223,8 +236,10 @@ class Bisection:
 
     def score(self, width: FloatArray, strength: FloatArray, slope: FloatArray) -> FloatArray:
         """What halving an input promises, [B, n]."""
-        smear = width * strength
-        return smear
+        smear, gain = width * strength, width * np.abs(slope)
+        smear /= np.maximum(smear.sum(axis=1, keepdims=True), 1e-300)
+        gain /= np.maximum(gain.sum(axis=1, keepdims=True), 1e-300)
+        return np.asarray(np.sqrt(smear * gain) + 1e-3 * smear)
 
     def finish(self, recorder: Recorder, cases: list[IntArray]) -> None:
         """All boxes are closed: what was excluded, unless others settled it meanwhile or a point could not be split."""
@@ -234,6 +249,31 @@ class Bisection:
         if bad:
             self.inquiry.notes.append(f"{len(bad)} cases: boxes of single points stay open")
         if any(map(len, fine)) and all(map(len, fine)):
-            forest = recorder.forest(fine, (self.inputs,))
+            forest = recorder.forest(fine, (self.inputs,), contract=self.contract)
             self.inquiry.refuted(np.concatenate(fine), forest, f"excluded by bounds on {recorder.count // 2 + 1} boxes")
         self.inquiry.time("bisect", begun)
+
+
+def contracted(
+    lower: FloatArray, upper: FloatArray, slope: FloatArray, place: IntArray, most: FloatArray, starts: IntArray,
+    alive: BoolArray,
+) -> tuple[FloatArray, FloatArray, BoolArray]:  # fmt: skip
+    """Input boxes [B, n] where points of open cases may lie: lower, upper, and which boxes hold none.
+
+    A row with the linear upper bound ``a . x + c``, at most ``most`` over the box, is >= 0 only within ``most / |a_i|``
+    of the end where ``a_i x_i`` is greatest. Row k has the slopes ``slope[:, place[k]]``; the cases begin at ``starts``.
+    """
+    slope = slope[:, place]
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        room = np.nextafter(np.nextafter(most[..., None] / np.abs(slope), np.inf), np.inf)
+        low = np.nextafter(upper[:, None] - room, -np.inf)
+        high = np.nextafter(lower[:, None] + room, np.inf)
+    low = np.where((slope > 0) & (low > lower[:, None]), low, lower[:, None])
+    high = np.where((slope < 0) & (high < upper[:, None]), high, upper[:, None])
+    low, high = np.maximum.reduceat(low, starts, axis=1), np.minimum.reduceat(high, starts, axis=1)
+    alive = alive & ~(low > high).any(axis=2)
+    low = np.where(alive[..., None], low, np.inf).min(axis=1)
+    high = np.where(alive[..., None], high, -np.inf).max(axis=1)
+    gone = ~alive.any(axis=1)
+    keep = gone[:, None]
+    return np.where(keep, lower, np.maximum(low, lower)), np.where(keep, upper, np.minimum(high, upper)), gone

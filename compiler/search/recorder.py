@@ -65,8 +65,11 @@ class Recorder:
         contract: bool = False,
         layers: tuple[Layer, ...] = (),
         tilts: Mapping[str, float] | None = None,
+        roots: IntArray | None = None,
     ) -> Forest:
-        """All trees; ``cases``: the case numbers of each root. ``tilts``: for leaves without data, by block."""
+        """All trees, or those of some ``roots``; ``cases``: the case numbers of each of them. ``tilts``: for leaves
+        without data, by block."""
+        chosen = np.arange(self.roots) if roots is None else roots
         block, element = np.full(self.count, -1, np.int64), np.zeros(self.count, np.int64)
         value, child = np.full(self.count, np.nan), np.full(self.count, -1, np.int64)
         made = self.roots
@@ -74,7 +77,7 @@ class Recorder:
             block[nodes], element[nodes], value[nodes] = which, where, at
             child[nodes] = made + 2 * np.arange(len(nodes))
             made += 2 * len(nodes)
-        order, path = preorder(child, self.roots)
+        order, path = preorder(child, chosen)
         leaf = order[block[order] < 0]
         start = np.cumsum([0, *map(len, cases)])
         extra = self._leaf_data(leaf, path, tilts or {})
@@ -96,7 +99,8 @@ class Recorder:
                 tilts[name] = np.full((len(leaf), some.shape[1]), plain.get(name, 0.0), some.dtype)
                 for one in self._leaves:
                     if name in one.tilts:
-                        tilts[name][place[one.nodes]] = one.tilts[name]
+                        kept = place[one.nodes] >= 0
+                        tilts[name][place[one.nodes[kept]]] = one.tilts[name][kept]
             found["tilts"] = tilts
         for key in ("weights", "multipliers"):
             chunks = [(one.nodes, getattr(one, key)) for one in self._leaves if getattr(one, key) is not None]
@@ -105,7 +109,9 @@ class Recorder:
             sizes = depth[leaf] if key == "multipliers" else np.full(len(leaf), chunks[0][1].shape[1])
             ends = np.cumsum(sizes)
             flat = np.zeros(int(sizes.sum()), np.float32)
-            for nodes, rows in chunks:
+            for closed, data in chunks:
+                kept = place[closed] >= 0
+                nodes, rows = closed[kept], data[kept]
                 mine = place[nodes]
                 many = sizes[mine]
                 inner = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
@@ -115,10 +121,11 @@ class Recorder:
         return found
 
 
-def preorder(child: IntArray, roots: int) -> tuple[IntArray, IntArray]:
-    """Nodes in preorder, tree by tree, and the depth of each node; ``child`` [N]: first of two children, -1: none."""
+def preorder(child: IntArray, roots: IntArray) -> tuple[IntArray, IntArray]:
+    """Nodes below ``roots`` in preorder, tree by tree, and the depth of every node; ``child`` [N]: first of two
+    children, -1: none."""
     depth = np.zeros(len(child), np.int64)
-    levels = [np.arange(roots)]
+    levels = [roots]
     while len(levels[-1]):
         inner = levels[-1][child[levels[-1]] >= 0]
         below = (child[inner, None] + np.arange(2)).ravel()
@@ -129,11 +136,12 @@ def preorder(child: IntArray, roots: int) -> tuple[IntArray, IntArray]:
         inner = level[child[level] >= 0]
         size[inner] += size[child[inner]] + size[child[inner] + 1]
     place = np.zeros(len(child), np.int64)
-    place[:roots] = np.cumsum(size[:roots]) - size[:roots]
+    place[roots] = np.cumsum(size[roots]) - size[roots]
     for level in levels:
         inner = level[child[level] >= 0]
         place[child[inner]] = place[inner] + 1
         place[child[inner] + 1] = place[inner] + 1 + size[child[inner]]
-    order = np.empty(len(child), np.int64)
-    order[place] = np.arange(len(child))
+    order = np.empty(int(size[roots].sum()), np.int64)
+    for level in levels:
+        order[place[level]] = level
     return order, depth

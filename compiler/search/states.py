@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -59,3 +59,12 @@ class Stack:
             parts.append(part)
             count -= min(size, count)
         return join(parts[::-1])
+
+    def total(self, name: str) -> float:
+        """The sum of an array over all nodes."""
+        return float(sum(part[name].sum() for part in self._parts))
+
+    def change(self, function: Callable[[State], State]) -> None:
+        """Put the result of a function in the place of every part; it keeps the number of nodes."""
+        self._parts = [function(part) for part in self._parts]
+        self.bytes = sum(map(bytes_of, self._parts))

@@ -33,6 +33,11 @@ class Hardtanh(Function):
         """Whether whole arguments stay whole."""
         return all(np.isinf(end) or float(end).is_integer() for end in (self.lo, self.hi))
 
+    @property
+    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
+        """The finite ends."""
+        return tuple(end for end in (self.lo, self.hi) if np.isfinite(end))
+
     def faults(self) -> list[str]:
         return [] if self.lo <= self.hi else [f"lo {self.lo} is not below hi {self.hi}"]
 

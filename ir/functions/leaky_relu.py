@@ -21,6 +21,7 @@ class LeakyRelu(Function):
     alpha: float = 0.01
 
     onnx = ("LeakyRelu",)
+    kinks = (0.0,)
 
     def faults(self) -> list[str]:
         return super().faults() or ([] if 0 <= self.alpha <= 1 else [f"alpha {self.alpha} is not in 0..1"])

@@ -22,6 +22,7 @@ class Relu(Function):
     onnx = ("Relu",)
     discrete = True
     rounds = False
+    kinks = (0.0,)
 
     def value(self, args: list[FloatArray]) -> FloatArray:
         return np.maximum(args[0], 0.0)

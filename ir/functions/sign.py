@@ -21,6 +21,7 @@ class Sign(Function):
     onnx = ("Sign",)
     discrete = True
     rounds = False
+    kinks = (-5e-324, 5e-324)
 
     def value(self, args: list[FloatArray]) -> FloatArray:
         return np.sign(args[0])

@@ -20,6 +20,7 @@ from ..types import FloatArray
 class Step(Function):
     discrete = True
     rounds = False
+    kinks = (-5e-324, 5e-324)
 
     def value(self, args: list[FloatArray]) -> FloatArray:
         return (args[0] >= 0).astype(np.float64)
