@@ -202,6 +202,8 @@ REFUSED: dict[str, tuple[str, Case]] = {
     "strides": (r"strides \[0, 1\] for 2 axes", conv(IMAGE, (3, 2, 2, 3), strides=[0, 1])),
     "mode": ("auto_pad 'SAME'", conv(IMAGE, (3, 2, 2, 3), auto_pad="SAME")),
     "same-dilated": ("'SAME_LOWER' with dilations", conv(IMAGE, (3, 2, 2, 3), auto_pad="SAME_LOWER", dilations=[2, 1])),
+    "same-far": (r"'SAME_UPPER' with strides \[6, 1\] greater than the kernel",
+                 conv(IMAGE, (3, 2, 2, 2), auto_pad="SAME_UPPER", strides=[6, 1])),
     "same-pads": ("'VALID' with pads", conv(IMAGE, (3, 2, 2, 3), auto_pad="VALID", pads=[0, 0, 0, 0])),
     "small": (r"windows over \[6, 1\] elements of a tensor", conv(IMAGE, (3, 2, 6, 1))),
     "bias": (r"a bias of shape \(2,\) for 3 channels",

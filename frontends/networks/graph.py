@@ -32,7 +32,7 @@ __all__ = ["Foreign", "Graph", "Tensor", "Value", "matrix_operator", "whole"]
 MOST_AXES = 32
 SHOWN = 400
 """Characters of a message."""
-MOST_ELEMENTS = 1 << 27
+MOST_ELEMENTS = 1 << 26
 """Most elements that all tensors of a network may have together: a small file must not fill the memory."""
 
 

@@ -38,11 +38,8 @@ class Pool:
 
 def pool_windows(graph: Graph, tensor: Tensor, pool: Pool) -> Windows:
     """The windows of a pooling."""
-    if pool.auto_pad.startswith(b"SAME"):
-        far = any(stride > span for stride, span in zip(pool.strides, pool.kernel_shape, strict=False))
-        if pool.ceil_mode or far:
-            message = "auto_pad with ceil_mode, or with strides greater than the kernel"
-            raise graph.fail(message, "implementations differ on what that means; state the pads")
+    if pool.auto_pad.startswith(b"SAME") and pool.ceil_mode:
+        raise graph.fail("auto_pad with ceil_mode", "implementations differ on what that means; state the pads")
     return windows(
         graph, tensor.shape, pool.kernel_shape,
         strides=pool.strides, pads=pool.pads, dilations=pool.dilations, auto_pad=pool.auto_pad,

@@ -14,7 +14,7 @@ import onnx
 from ...ir.errors import InputError
 from .ended import Ended
 from .graph import Graph, Tensor
-from .model_file import read_model
+from .model_file import ModelFile, read_model
 from .network import Network
 from .nodes import Values, array_of, run
 
@@ -25,7 +25,14 @@ def read_network(path: str | Path) -> Network:
     Raises :class:`InputError` (file, node, remedy) for a file that is missing, cut off or no ONNX, for operators and
     element types that are not supported, weights that are NaN or infinite, shapes that do not fit, several inputs.
     """
-    model = read_model(path)
+    try:
+        return understood(read_model(path))
+    except MemoryError as error:
+        raise InputError(f"{path}: takes too much memory", code="onnx", hint="use a smaller network") from error
+
+
+def understood(model: ModelFile) -> Network:
+    """The network in a model."""
     graph = model.graph
     builder = Graph(model.path, model.opset)
     values = constants(graph, builder)

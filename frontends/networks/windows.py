@@ -117,6 +117,9 @@ def automatic(
         raise graph.fail(f"auto_pad {mode!r}", f"known: {', '.join(AUTOMATIC)}")
     if mode == "VALID":
         return [0] * len(size), [0] * len(size)
-    total = [max(0, (-(-n // s) - 1) * s + k - n) for n, s, k in zip(size, strides, span, strict=True)]
+    total = [(-(-n // s) - 1) * s + k - n for n, s, k in zip(size, strides, span, strict=True)]
+    if min(total) < 0:
+        message = f"auto_pad {mode!r} with strides {list(strides)} greater than the kernel"
+        raise graph.fail(message, "implementations differ on what that means; state the pads")
     less, more = [n // 2 for n in total], [n - n // 2 for n in total]
     return (less, more) if mode == "SAME_UPPER" else (more, less)
