@@ -158,7 +158,7 @@ class Search:
 
     def rays(self, visit: Visit, result: LpResult, limits: Limits) -> Iterator[FloatArray]:
         """Multipliers [m] that may show that a node holds no point: the solver's, those of the row that fails most,
-        the solver's without a warm start."""
+        those of the least violation."""
         model = self.model
         if result.ray is not None:
             yield result.ray
@@ -170,10 +170,19 @@ class Search:
             worst = int(np.nanargmax(failing))
             alone[worst] = 1.0 if model.low[worst] - most[worst] == failing[worst] else -1.0
         yield alone
-        fresh = self.open_lp(model.matrix, model.low, model.high, visit.lower, visit.upper, model.cost)
-        again = fresh.solve(limits.left())
-        if again.ray is not None:
-            yield again.ray
+        elastic = self.elastic(visit, limits)
+        if elastic is not None:
+            yield elastic
+
+    def elastic(self, visit: Visit, limits: Limits) -> FloatArray | None:
+        """Dual multipliers of the least total violation of the rows over a box: where it is positive they show that
+        there is no point, which simplex does not always have a ray for."""
+        model, m = self.model, len(self.model.low)
+        identity = sparse.identity(m, format="csr")
+        matrix = sparse.csr_array(sparse.hstack([model.matrix, identity, -identity], format="csr"))
+        lower, upper = np.append(visit.lower, np.zeros(2 * m)), np.append(visit.upper, np.full(2 * m, np.inf))
+        cost = np.append(np.zeros(len(visit.lower)), np.ones(2 * m))
+        return self.open_lp(matrix, model.low, model.high, lower, upper, cost).solve(limits.left()).dual
 
     def closed(self, bound: float) -> bool:
         """Whether no point below a bound of cost.x is better than the incumbent."""
