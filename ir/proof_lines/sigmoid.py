@@ -10,8 +10,9 @@ So any slope will do, its offset follows. The slope: the chord where the tangent
 u (or not at all), else that of the tangent at p = l + t (u - l), moved into [d, u]; t is the tilt, 1/2 by default, d
 the point whose tangent meets (l, f(l)), l itself where l >= 0. Below by symmetry, f(-x) = c - f(x), with the same tilt.
 
-Rounding: the library's f is trusted to 16 units in the last place, f' = f (1 - f) = f(x) f(-x), or 1 / cosh^2, to 64;
-both up to ``FLOOR``. All other operations are off by a unit each; ``MARGIN`` times the magnitudes covers all of them.
+Rounding: the library's f is trusted to 8 units in the last place (2^-49 relatively), f' = f(x) f(-x), or 1 / cosh^2, to
+40; both up to ``FLOOR``. All other operations are off by half a unit each; ``MARGIN`` times the magnitudes covers them
+all, ``STEEP`` the slope.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from ..functions.sigmoid import Sigmoid
 from ..linear_proof.numbers import Bounds, Lines, finite
 from ..types import BoolArray, FloatArray
 
-MARGIN = 2.0**-46
+MARGIN = 2.0**-48
+STEEP = 2.0**-46
 FLOOR = 1e-300
 
 
@@ -93,7 +95,7 @@ def shape_above(shape: Shape, lower: FloatArray, upper: FloatArray, touch: Float
     at_end = np.where(upper < 0, at_upper, shape.total / 2)
     convex = np.maximum(at_lower - slope * lower, at_end - slope * end)
     turn = np.maximum((rate - slope) * (upper - p), (rate - slope) * (start - p))
-    concave = at_p - slope * p + turn + MARGIN * rate * (upper - start + p)
+    concave = at_p - slope * p + turn + STEEP * rate * (upper - start + p)
     needed = np.where(lower >= 0, concave, np.where(upper <= 0, convex, np.maximum(convex, concave)))
     size = np.abs(needed) + slope * (np.abs(lower) + np.abs(upper) + p) + np.maximum(np.abs(at_lower), np.abs(at_upper))
     return slope, needed + MARGIN * size + FLOOR
