@@ -209,6 +209,10 @@ def test_the_task() -> None:
     values = {task.inputs: np.array([[0.25, 0.0]]), task.outputs: np.array([[0.5]])}
     assert task.unsafe.margins(values).tolist() == [[0.25, -0.25]]
     assert task.claim == "no input satisfies p.vnnlib"
+    assert not task.problem.ledger
+    long = parsed(HEAD + BOX + "(assert (<= Y_0 0.1000000000000000055511151231257827))")
+    (note,) = prove_vnnlib(network(), long).problem.ledger
+    assert note.loss and note.count == 1
     empty = prove_vnnlib(network(), parsed(HEAD + BOX + "(assert (>= X_0 2))"))
     assert (empty.unsafe.count, empty.unsafe.lower.shape) == (0, (0, 2))
     assert empty.unsafe.margins(values).shape == (1, 0)

@@ -12,6 +12,7 @@ from scipy import sparse
 from ...ir.affine import Affine
 from ...ir.blocks import Var
 from ...ir.errors import Diagnostic, InputError, Refused, Span
+from ...ir.ledger import Ledger, Note
 from ...ir.operators.csr import Csr
 from ...ir.problem import Problem
 from ...ir.tasks import Prove
@@ -50,8 +51,16 @@ def prove_vnnlib(
     unsafe = through_ending(network, unsafe_set(query, x_name, output_name(prefix)), output_name(prefix))
     claim = f"no input satisfies {Path(query.path).name}"
     x = Var.of(x_name, "real", network.input_shape, *unsafe.hull)
-    problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)), ledger=network.notes)
+    problem = Problem(claim, (x, *network_blocks(network, prefix, x_name)), ledger=(*network.notes, *notes(query)))
     return Prove(problem, unsafe, claim, x_name, output_name(prefix), network.path, dict(options or {}))
+
+
+def notes(query: Query) -> Ledger:
+    """What was rounded in the property."""
+    if not query.rounded:
+        return ()
+    text = "constants of rows with more digits than a float64 tells, rounded so that the unsafe set grows"
+    return (Note("vnnlib", text, Path(query.path).name, query.rounded, 2.0**-52, "of the number", loss=True),)
 
 
 def unsafe_set(query: Query, inputs: str, outputs: str) -> UnsafeSet:
