@@ -77,7 +77,7 @@ def judged(asked: cases.Question, answer: Answer, wrong: Array) -> str:
 
 
 def sweep(
-    count: int, seed: int, folder: Path, seconds: float = 5.0, units: int = 12, only: Sequence[str] = ()
+    count: int, seed: int, folder: Path, seconds: float = 2.0, units: int = 12, only: Sequence[str] = ()
 ) -> dict[str, Counter[str]]:
     """Outcomes by method; ``count`` questions, a fifth from each family."""
     found: dict[str, Counter[str]] = {}
