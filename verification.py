@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ def verify(
         task = read_task(network, property, reals)
         read = perf_counter() - start
         options = {**task.options, **{key: value for key, value in stated.items() if value is not None}}
-        answer = prove(task, options, limits, progress)
+        answer = prove(replace(task, options=options), options, limits, progress)
     except MemoryError:
         read = perf_counter() - start
         answer = Answer("unknown", detail=("the memory that is available was not enough",), seed=seed)

@@ -58,7 +58,7 @@ def measure(row: dict[str, str], options: argparse.Namespace, folder: Path) -> L
         return {**line, "verdict": "error", "seconds": time.perf_counter() - start, "error": str(error)}
     line |= {"verdict": answer.status, "seconds": time.perf_counter() - start, "basis": answer.basis}
     line |= {"arithmetic": answer.arithmetic, "solver": answer.solver, "timings": dict(answer.timings)}
-    line |= {"detail": list(answer.detail[:5])}
+    line |= {"detail": list(answer.detail[:20])}
     saved = folder / "answer.json"
     saved.write_text(answer.to_json())
     line["size"] = saved.stat().st_size
@@ -143,10 +143,10 @@ def show(line: Line) -> None:
     text += f"{line.get('arithmetic') or '-':<13}{line.get('check', '-'):<13}"
     if "check_seconds" in line:
         ratio = line["check_seconds"] / max(line["seconds"], 1e-9)
-        text += f"{line['check_seconds']:>9.3f}{ratio:>7.2f}{line['size'] / 1000:>8.1f}  {line['solver']}"
+        text += f"{line['check_seconds']:>9.3f}{ratio:>7.2f}{line['size'] / 1000:>8.1f}  {method(line)}"
     print(*names, text, sep="", flush=True)
     if line["verdict"] not in DECIDED or line["verdict"] != line["expected"]:
-        print(*(f"    {text}" for text in [*line.get("detail", []), line.get("error", "")] if text), sep="\n")
+        print(*(f"    {text}" for text in [*line.get("detail", [])[:5], line.get("error", "")] if text), sep="\n")
 
 
 def violations(line: Line) -> list[str]:
@@ -171,8 +171,12 @@ def violations(line: Line) -> list[str]:
 
 
 def method(line: Line) -> str:
-    """The driver that decided."""
-    return "bisect" if "bisect" in line.get("solver", "") else "other"
+    """What decided, from the words of the answer: an `unsat` that needed several methods counts as the first here."""
+    words = " ".join(line.get("detail", []))
+    for name, word in (("milp", "solver's word"), ("bisect", " boxes"), ("branch", "phases"), ("bounds", "bounds")):
+        if word in words and line["verdict"] == "unsat":
+            return name
+    return next((name for name in ("milp", "branch", "bisect") if name in line.get("timings", {})), "attack")
 
 
 def summary(lines: list[Line]) -> list[str]:
