@@ -108,6 +108,8 @@ def attempt(method: Method, asked: cases.Question, wrong: Array, seconds: float)
         return judged(asked, method(asked.task, seconds), wrong)
     except Refused as error:
         return f"refused: {error.diagnostics[0].code}"
+    except Exception as error:  # a crash is an outcome of a sweep, and a wrong one
+        return f"WRONG: {type(error).__name__} {error}"[:80]
 
 
 def sampled_bounds(kind: str, points: int, seed: int, folder: Path, nets: int = 100) -> tuple[int, int]:
