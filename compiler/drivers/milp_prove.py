@@ -1,4 +1,4 @@
-"""Claims about a network on boxes: a first attack, then linear bounds, then one MILP for each unsafe case that they leave.
+"""Claims about a network on boxes: a first attack, linear bounds, then one MILP for each unsafe case that they leave.
 
 needs: a network on boxes of finite sides, and nothing else in the problem
 guarantee: ``sat`` has a witness, checked without tolerance; ``unsat`` has a certificate where linear bounds exclude

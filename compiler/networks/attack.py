@@ -143,7 +143,7 @@ class Attack:
             margin = own.margin(rows)
             better = margin > best
             found[better], best[better] = x[better], margin[better]
-            size = 1.0 + float(np.abs(own.offset).max()) + max(float(np.abs(values[name]).max()) for name in [self.inputs])
+            size = 1.0 + float(np.abs(own.offset).max()) + float(np.abs(x).max())
             if step == steps or best.max() > CLEAR * size or (clock is not None and clock.over):
                 break
             weight = own.toward(rows, margin, sweeping, CLEAR * size)

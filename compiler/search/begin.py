@@ -35,7 +35,7 @@ def attack(inquiry: Inquiry, seed: int, clock: Clock, **effort: int) -> None:
     inquiry.time("attack", start)
     if len(found.margin):
         inquiry.best = max(inquiry.best, float(found.margin[0]))
-    good = (found.margin >= 0) & inquiry.open[found.case]
+    good = np.flatnonzero(inquiry.open[found.case])  # those that miss may still hold in float32
     inquiry.look(found.points[good], found.case[good], found.margin[good])
 
 

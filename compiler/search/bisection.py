@@ -145,7 +145,7 @@ class Bisection:
             if not len(left):
                 return size
         alive = self.alive(table[left], cases)
-        weight, score = self.weights(most[left], cases, alive)
+        weight = self.weights(cases, alive)
         inner = {name: (low[left], high[left]) for name, (low, high) in box.items()}
         coefficient = self.slopes(found.slope[left], place, weight)
         rest = {**take(state, left), "cases": table[left]}
@@ -164,12 +164,10 @@ class Bisection:
         np.put_along_axis(found, slot, True, axis=1)
         return found[:, :-1]
 
-    def weights(self, most: FloatArray, cases: IntArray, alive: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """One for each row of an open case, [B, rows]; and the greatest least row of a case [B]."""
-        starts = self.claim.starts(cases)
-        sizes = np.diff(np.append(starts, most.shape[1]))
-        least = np.where(alive, np.minimum.reduceat(most, starts, axis=1), -np.inf).max(axis=1)
-        return np.repeat(alive, sizes, axis=1).astype(np.float64), least
+    def weights(self, cases: IntArray, alive: BoolArray) -> FloatArray:
+        """One for each row of an open case, [B, rows]."""
+        sizes = np.diff(self.unsafe.start)[cases]
+        return np.repeat(alive, sizes, axis=1).astype(np.float64)
 
     def slopes(self, slope: FloatArray, place: IntArray, weight: FloatArray) -> FloatArray:
         """Input coefficients [B, n] of the linear bounds of the rows, added up with ``weight``."""
@@ -204,9 +202,9 @@ class Bisection:
     def remember(self, points: FloatArray, case: IntArray, margin: FloatArray) -> None:
         """Keep the best points seen."""
         old = self.seen if self.seen is not None else (points[:0], case[:0], margin[:0])
-        all_points, all_cases, all_margins = (np.concatenate(pair) for pair in zip(old, (points, case, margin), strict=True))
-        best = np.argsort(-all_margins, kind="stable")[:16]
-        self.seen = all_points[best], all_cases[best], all_margins[best]
+        points, case, margin = (np.concatenate(pair) for pair in zip(old, (points, case, margin), strict=True))
+        best = np.argsort(-margin, kind="stable")[:16]
+        self.seen = points[best], case[best], margin[best]
 
     def halve(
         self, state: dict[str, AnyArray], box: dict[str, Bounds], strength: FloatArray, slope: FloatArray,
@@ -244,12 +242,14 @@ class Bisection:
     def finish(self, recorder: Recorder, cases: list[IntArray]) -> None:
         """All boxes are closed: what was excluded, unless others settled it meanwhile or a point could not be split."""
         begun = perf_counter()
-        bad = self.stuck - {-1}
-        fine = [np.array([k for k in mine.tolist() if k not in bad and self.inquiry.open[k]], np.int64) for mine in cases]
-        if bad:
+        bad = np.array(sorted(self.stuck - {-1}), np.int64)
+        fine = [mine[self.inquiry.open[mine] & ~np.isin(mine, bad)] for mine in cases]
+        if len(bad):
             self.inquiry.notes.append(f"{len(bad)} cases: boxes of single points stay open")
-        if any(map(len, fine)) and all(map(len, fine)):
-            forest = recorder.forest(fine, (self.inputs,), contract=self.contract)
+        roots = np.flatnonzero([len(mine) for mine in fine])
+        if len(roots):
+            fine = [fine[root] for root in roots.tolist()]
+            forest = recorder.forest(fine, (self.inputs,), contract=self.contract, roots=roots)
             self.inquiry.refuted(np.concatenate(fine), forest, f"excluded by bounds on {recorder.count // 2 + 1} boxes")
         self.inquiry.time("bisect", begun)
 
@@ -261,7 +261,7 @@ def contracted(
     """Input boxes [B, n] where points of open cases may lie: lower, upper, and which boxes hold none.
 
     A row with the linear upper bound ``a . x + c``, at most ``most`` over the box, is >= 0 only within ``most / |a_i|``
-    of the end where ``a_i x_i`` is greatest. Row k has the slopes ``slope[:, place[k]]``; the cases begin at ``starts``.
+    of the end where ``a_i x_i`` is greatest. Row k has the slopes ``slope[:, place[k]]``; cases begin at ``starts``.
     """
     slope = slope[:, place]
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):

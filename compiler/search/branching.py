@@ -195,7 +195,9 @@ class Tree:
         self.recorder.close(Leaves(state["node"], tilts, single(at.weights), room))
         self.left -= np.bincount(state["tree"], minlength=len(self.left))
 
-    def sample(self, slope: FloatArray, box: Mapping[str, Bounds], tree: IntArray, left: IntArray, clock: Clock) -> None:
+    def sample(
+        self, slope: FloatArray, box: Mapping[str, Bounds], tree: IntArray, left: IntArray, clock: Clock
+    ) -> None:
         """Look at the points where the linear bounds are greatest."""
         low, high = (side if len(side) == 1 else side[left] for side in box[self.search.inputs])
         points = np.where(slope > 0, high, np.where(slope < 0, low, low / 2 + high / 2))
@@ -267,7 +269,8 @@ class Tree:
         forest = self.recorder.forest(
             [self.cases[[k]] for k in done.tolist()], names, bounds="kept", layers=self.root.layers, roots=done
         )
-        self.inquiry.refuted(self.cases[done], forest, f"excluded by bounds on {int(forest.leaf.sum())} cases of phases")
+        reason = f"excluded by bounds on {int(forest.leaf.sum())} cases of phases"
+        self.inquiry.refuted(self.cases[done], forest, reason)
 
 
 def doubled(state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:

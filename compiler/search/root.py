@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..bounds.crown import crown_bounds
 from ..bounds.interval import Bounds
 from ..bounds.layers import LayerTilts, optimise_layers
 from ..bounds.optimise import Optimised, Schedule, case_problems, optimise
+from ..bounds.relaxed import Problems
 from ..bounds.splits import Splits
 from .claim import Claim
 from .clock import Clock
@@ -65,7 +67,9 @@ def refute_all(inquiry: Inquiry, clock: Clock) -> None:
     for region in np.unique(inquiry.unsafe.region[inquiry.open]).tolist():
         if clock.over or inquiry.settled:
             return
+        begun = perf_counter()
         bounded(inquiry, claim, region, clock)
+        inquiry.time("root", begun)
 
 
 def improved(inquiry: Inquiry, root: Root, region: int, clock: Clock) -> Root:
@@ -86,7 +90,8 @@ def refute(inquiry: Inquiry, root: Root, region: int, clock: Clock, reason: str)
     for cases in batches(inquiry, inquiry.cases_of(region)):
         if clock.over:
             return
-        found = optimise(problems_of(inquiry, root, cases), ROOT, over=lambda: clock.over, reading=inquiry.unsafe.reading)
+        problems = problems_of(inquiry, root, cases)
+        found = optimise(problems, ROOT, over=lambda: clock.over, reading=inquiry.unsafe.reading)
         out = np.flatnonzero(found.most < 0)
         if len(out):
             inquiry.refuted(cases[out], chosen_leaves(root, cases[out], found, out), reason)
@@ -104,7 +109,7 @@ def batches(inquiry: Inquiry, cases: IntArray) -> list[IntArray]:
     return found
 
 
-def problems_of(inquiry: Inquiry, root: Root, cases: IntArray):  # type: ignore[no-untyped-def]
+def problems_of(inquiry: Inquiry, root: Root, cases: IntArray) -> Problems:
     """One problem for each of cases with equally many rows."""
     rows = inquiry.unsafe.rows_of(cases).reshape(len(cases), -1)
     return case_problems(inquiry.view, inquiry.unsafe.forms, rows, root.box, Splits.none(len(cases)))
