@@ -33,7 +33,10 @@ from ...ir.problem import Problem
 from ...ir.protocols import Event, Limits, LpResult, LpSession, OpenLp
 from ...ir.types import FloatArray, IntArray
 from ._lp_tree import SMALL, Node, Pseudocosts, Visit, written
+from ._slim_tree import slim
 
+LARGEST = 30_000_000
+"""Most nodes and most multipliers of a certificate."""
 NODES = 500_000
 """Most nodes of a tree."""
 TRIED = 6
@@ -259,7 +262,10 @@ def certified(problem: Problem, answer: Answer, search: Search) -> Answer:
         early = "the tree grew too large" if search.nodes > NODES else "time was over"
         why = "its linear programs give no bound" if search.finished or search.nodes == 1 else early
         return answer.with_fields(detail=(*answer.detail, f"not certified: {why}"))
-    certificate = written(search.root, search.model, search.cutoff).to_plain()
+    tree = slim(search.model, written(search.root, search.model, search.cutoff), least)
+    if max(len(tree.variable), len(tree.multiplier)) > LARGEST:
+        return answer.with_fields(detail=(*answer.detail, "not certified: the certificate would be too large"))
+    certificate = tree.to_plain()
     told = f"a tree of {search.nodes} linear program{'s' if search.nodes > 1 else ''}"
     if least == np.inf:
         if search.point is not None:

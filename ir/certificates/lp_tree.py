@@ -49,17 +49,20 @@ def bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction | float:
         return -np.inf
     if (tree.columns, tree.rows) != (len(model.cost), len(model.low)):
         return -np.inf
-    least = np.inf
-    leaves = Leaves(model)
-    done = 0
+    return limited(model, float(leaf_bounds(model, tree).min()), tree.cutoff)
+
+
+def leaf_bounds(model: Model, tree: LpTree) -> FloatArray:
+    """Proved lower bounds of the costs on the leaves [L]; inf: no point, -inf: none."""
+    leaves, found, done = Leaves(model), [], 0
     for lower, upper in boxes(model, tree):
         part = slice(done, done + len(lower))
         done += len(lower)
         at = slice(int(tree.start[part.start]), int(tree.start[part.stop]))
         start = tree.start[part.start : part.stop + 1] - tree.start[part.start]
         multipliers = sparse.csr_array((tree.multiplier[at], tree.row[at], start), shape=(len(lower), tree.rows))
-        least = min(least, float(leaves.bounds(multipliers, tree.farkas[part], lower, upper).min()))
-    return limited(model, least, tree.cutoff)
+        found.append(leaves.bounds(multipliers, tree.farkas[part], lower, upper))
+    return np.concatenate(found)
 
 
 def limited(model: Model, least: float, cutoff: float | None) -> Fraction | float:
