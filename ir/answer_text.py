@@ -69,6 +69,7 @@ def verdict_text(answer: Answer) -> str:
         lines += [f"  {line}" for line in answer.detail[:SHOWN]]
         more = len(answer.detail) - SHOWN
         lines += [f"  ... and {more} more (--json)"] if more > 0 else []
+    lines += [f"  lost: {note}" for note in answer.ledger if note.loss]
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import exact_outputs, node, save
 
 from isinglass.backends.network_runner import NetworkRunner
-from isinglass.frontends.networks import graph
+from isinglass.frontends.networks import layers
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.errors import InputError
 
@@ -291,7 +291,7 @@ GROWING: dict[str, Change] = {
 
 @pytest.mark.parametrize("name", GROWING)
 def test_a_small_file_does_not_fill_the_memory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "MOST_ELEMENTS", 1 << 20)
+    monkeypatch.setattr(layers, "MOST_ELEMENTS", 1 << 20)
     path = tmp_path / "net.onnx"
     model = whole(path)
     GROWING[name](model)
