@@ -214,6 +214,8 @@ REFUSED: dict[str, tuple[str, Case]] = {
     "mean-of-padding": ("covers nothing but padding", pool("AveragePool", SIGNAL, kernel_shape=[2], pads=[2, 0])),
     "same-ceil": ("implementations differ",
                   pool("MaxPool", SIGNAL, kernel_shape=[2], auto_pad="SAME_UPPER", ceil_mode=1)),
+    "flag": ("ceil_mode 127", pool("MaxPool", SIGNAL, kernel_shape=[2], ceil_mode=127)),
+    "infinite": ("attribute 'alpha' is inf", Case([node("HardSigmoid", "input", "out", alpha=np.inf)])),
     "no-kernel": (r"kernel_shape \[\] for 1 axes", pool("MaxPool", SIGNAL)),
     "positions": ("has 2 outputs", Case([node("MaxPool", "input", "p out", kernel_shape=[2])], {}, SIGNAL)),
     "no-range": ("clips to 2.0..1.0, which is no range", clip(low=np.array(2.0), high=np.array(1.0))),

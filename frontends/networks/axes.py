@@ -23,6 +23,13 @@ def integers(graph: Graph, value: Any, what: str) -> list[int]:
     return [int(number) for number in array.ravel()]
 
 
+def flag(graph: Graph, value: int, name: str) -> bool:
+    """An attribute that is 0 or 1. Raises InputError for other numbers, which implementations read differently."""
+    if value not in (0, 1):
+        raise graph.fail(f"{name} {value}", "0 and 1 are known; check how the network was exported")
+    return value == 1
+
+
 def axis_of(graph: Graph, axis: int, rank: int) -> int:
     """An axis counted from the front. Raises InputError where there is none."""
     if not -rank <= axis < rank:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,8 @@ def attributes(node: onnx.NodeProto, schema: Any, builder: Graph) -> dict[str, A
             message = f"attribute {name!r} is no {known.type.name.lower()}"
             raise builder.fail(message, "check how the network was exported")
         value = helper.get_attribute_value(attribute) if attribute.type else None
+        if isinstance(value, float) and not isfinite(value):
+            raise builder.fail(f"attribute {name!r} is {value}", "check how the network was exported")
         if known is None and not idle(node.op_type, name, value):
             message = f"attribute {name!r} is not supported in opset {builder.opset}"
             raise builder.fail(message, "check which version of the operators the file states")

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from ...ir.types import IntArray
+from .axes import flag
 from .graph import Graph
 
 AUTOMATIC = ("SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET")
@@ -85,10 +86,10 @@ def windows(
         raise graph.fail(message, "implementations differ on what that means; state the pads")
     else:
         before, after = automatic(graph, mode, size, span, strides)
-    out = []
+    out, up = [], flag(graph, ceil_mode, "ceil_mode")
     for n, p, q, k, s in zip(size, before, after, span, strides, strict=True):
         count = (n + p + q - k) // s + 1
-        if ceil_mode:
+        if up:
             count = -(-(n + p + q - k) // s) + 1
             count -= (count - 1) * s >= n + p
         out.append(count)

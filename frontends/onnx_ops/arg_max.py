@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..networks.axes import flag
 from ..networks.ended import Ended, all_scores, axis_size
 from ..networks.graph import Graph
 
@@ -28,5 +29,6 @@ class ArgMax:
             value = value.scores
         scores = all_scores(graph, value, axis_size(graph, shape, self.axis))
         axis = self.axis % len(shape)
-        left = (*shape[:axis], *([1] if self.keepdims else []), *shape[axis + 1 :])
-        return Ended("argmax-last" if self.select_last_index else "argmax", scores, left)
+        left = (*shape[:axis], *([1] if flag(graph, self.keepdims, "keepdims") else []), *shape[axis + 1 :])
+        last = flag(graph, self.select_last_index, "select_last_index")
+        return Ended("argmax-last" if last else "argmax", scores, left)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..networks.axes import flag
 from ..networks.graph import Graph, Value
 from ..networks.pooling import Pool, average, channels, first_inside, pool_windows
 
@@ -23,7 +24,8 @@ class AveragePool(Pool):
     def apply(self, graph: Graph, args: list[Value]) -> Value:
         tensor, *_ = channels(graph, args[0])
         where = pool_windows(graph, tensor, self)
+        padded = flag(graph, self.count_include_pad, "count_include_pad")
         elements = where.elements()
         first_inside(graph, elements)
-        count = where.covered() if self.count_include_pad else (elements >= 0).sum(axis=1)
+        count = where.covered() if padded else (elements >= 0).sum(axis=1)
         return average(graph, tensor, where, np.asarray(count, dtype=np.float64))
