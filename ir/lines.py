@@ -46,7 +46,7 @@ def offset_above(slope: FloatArray, points: Sequence[FloatArray], values: Sequen
         product = slope * point
         error = 4 * UNIT * (np.abs(product) + np.abs(value)) + 4 * TINY
         found = np.maximum(found, value - product + error)
-    return np.nextafter(found, np.inf)
+    return np.asarray(np.nextafter(found, np.inf))
 
 
 def offset_below(slope: FloatArray, points: Sequence[FloatArray], values: Sequence[FloatArray]) -> FloatArray:

@@ -151,7 +151,7 @@ def wide(values: FloatArray) -> FloatArray:
 def dot(coef: FloatArray, values: FloatArray) -> FloatArray:
     """sum_k coef[b, r, k] values[b, k] (or values[b, r, k]): [B, r]."""
     if values.ndim == 3:
-        return np.einsum("brk,brk->br", *np.broadcast_arrays(coef, values))
+        return np.asarray(np.einsum("brk,brk->br", *np.broadcast_arrays(coef, values)))
     if len(coef) == 1:
         return np.asarray(values @ coef[0].T)
     return np.asarray(np.matmul(coef, values[:, :, None])[:, :, 0])

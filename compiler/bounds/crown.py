@@ -104,13 +104,16 @@ def wanted_elements(fn: Fn, box: Mapping[str, Bounds], exact: set[str]) -> dict[
     """The undecided arguments of a function, block -> mask [B, n]; blocks in ``exact`` are left out."""
     found: dict[str, BoolArray] = {}
     args = [arg for arg in fn.args if arg.variable not in exact]
-    open_ = undecided(fn, lines_of(fn, box, None), box) if args else None
+    if not args:
+        return found
+    open_ = undecided(fn, lines_of(fn, box, None), box)
     for arg in args:
         mask = found.setdefault(arg.variable, np.zeros(box[arg.variable][0].shape, dtype=np.bool_))
         if arg.index is None:
             mask |= open_
         else:
-            np.logical_or.at(mask, (slice(None), arg.index), open_)
+            row, place = np.nonzero(open_)
+            mask[row, arg.index[place]] = True
     return {name: mask for name, mask in found.items() if mask.any()}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...ir.sums import sum_by
 from ...ir.types import BoolArray, FloatArray, IntArray
 from .backward import Pull
 
@@ -34,7 +35,7 @@ class Splits:
 
     @property
     def depth(self) -> int:
-        return self.block.shape[1]
+        return int(self.block.shape[1])
 
     @property
     def sign(self) -> FloatArray:
@@ -63,10 +64,10 @@ class Splits:
             shape, flat = (batch, sizes[name]), box * sizes[name] + element
             amount, shift = signed[box, depth], -signed[box, depth] * self.value[box, depth]
             found[name] = Pull(
-                np.bincount(flat, amount, batch * sizes[name]).reshape(shape),
-                np.bincount(box, shift, batch),
-                np.bincount(flat, np.abs(amount), batch * sizes[name]).reshape(shape),
-                np.bincount(box, np.abs(shift), batch),
+                sum_by(flat, amount, batch * sizes[name]).reshape(shape),
+                sum_by(box, shift, batch),
+                sum_by(flat, np.abs(amount), batch * sizes[name]).reshape(shape),
+                sum_by(box, np.abs(shift), batch),
                 self.depth + 1,
             )
         return found

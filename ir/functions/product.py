@@ -76,7 +76,7 @@ def plane_above(slopes: list[FloatArray], lower: list[FloatArray], upper: list[F
             one, two, both = slopes[0] * a, slopes[1] * b, a * b
             error = 8 * UNIT * (np.abs(one) + np.abs(two) + np.abs(both)) + 8 * TINY
             found = np.maximum(found, sign * both - one - two + error)
-    return np.nextafter(found, np.inf)
+    return np.asarray(np.nextafter(found, np.inf))
 
 
 def outward_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
