@@ -10,6 +10,8 @@ import numpy as np
 
 from .graph import Graph, Tensor
 
+MOST_NUMBERS = 10_000
+"""Most axes, widths or lengths that a node may state."""
 ODD = "check how the network was exported"
 
 
@@ -20,6 +22,8 @@ def integers(graph: Graph, value: Any, what: str) -> list[int]:
     array = np.asarray(value)
     if array.dtype.kind != "i" or array.ndim > 1:
         raise graph.fail(f"{what} are no constant list of integers", ODD)
+    if array.size > MOST_NUMBERS:
+        raise graph.fail(f"{what} are {array.size:,} numbers", f"at most {MOST_NUMBERS:,} are supported")
     return [int(number) for number in array.ravel()]
 
 

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from math import prod
 
 from ..networks.graph import Graph, Tensor, Value
 
@@ -22,15 +21,16 @@ class Reshape:
         source, wanted = args
         if isinstance(wanted, Tensor) or wanted.dtype.kind != "i" or wanted.ndim != 1:
             raise graph.fail("the new shape is not a constant list of integers", "export with a fixed input shape")
-        size = int(np.prod(source.shape, dtype=np.int64))
+        graph.room((1,) * wanted.size)
+        size = prod(source.shape)
         shape = [int(n) for n in wanted]
         if not self.allowzero:
             if any(n == 0 and place >= len(source.shape) for place, n in enumerate(shape)):
                 raise graph.fail(f"shape {shape} copies a dimension that {source.shape} lacks", "check the export")
             shape = [source.shape[place] if n == 0 else n for place, n in enumerate(shape)]
-        known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
+        known = prod(n for n in shape if n != -1)
         if shape.count(-1) == 1 and known:
             shape[shape.index(-1)] = size // known
-        if min(shape, default=1) < 0 or int(np.prod(shape, dtype=np.int64)) != size:
+        if min(shape, default=1) < 0 or prod(shape) != size:
             raise graph.fail(f"{size} elements do not fit into {wanted.tolist()}", "export with a fixed input shape")
         return graph.reshape(source, tuple(shape))
