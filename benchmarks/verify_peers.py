@@ -1,7 +1,8 @@
 """Verifiers side by side on VNN-COMP instances: ours, Marabou, and OMLT with HiGHS; instances and tools interleaved.
 
 Two boundaries, the same for every tool. `fresh`: one process per instance, from its start to its end, as a script
-would call the tool. `warm`: one process per tool that has its libraries loaded; reading both files is included.
+would call the tool. `warm`: one process per tool that has its libraries loaded; reading both files is included. CPU time
+is shown beside the wall time, for machines that are busy otherwise.
 Peers live in environments of their own (--python marabou=/path/to/python with maraboupy, numpy < 2, onnx < 1.17).
 """
 
@@ -12,6 +13,7 @@ import csv
 import gzip
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -46,13 +48,19 @@ def commands(tool: str, python: str, network: str, property: str, seconds: float
 def fresh(tool: str, python: str, network: str, property: str, seconds: float) -> Line:
     """One process for one instance."""
     command = commands(tool, python, network, property, seconds)
-    start = time.perf_counter()
+    start, used = time.perf_counter(), children_seconds()
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=2 * seconds + 30)
+        verdict = verdict_in(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"verdict": "timeout", "seconds": time.perf_counter() - start}
-    spent = time.perf_counter() - start
-    return {"verdict": verdict_in(done.stdout), "seconds": spent}
+        verdict = "timeout"
+    return {"verdict": verdict, "seconds": time.perf_counter() - start, "cpu": children_seconds() - used}
+
+
+def children_seconds() -> float:
+    """CPU time of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def verdict_in(text: str) -> str:
@@ -78,11 +86,16 @@ class Warm:
 
     def ask(self, network: str, property: str, seconds: float) -> Line:
         assert self.process.stdin is not None and self.process.stdout is not None
-        start = time.perf_counter()
+        start, used = time.perf_counter(), self.cpu_seconds()
         print(network, property, seconds, sep="\t", file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
-        spent = time.perf_counter() - start
-        return {**(json.loads(line) if line else {"verdict": "error"}), "seconds": spent}
+        spent = {"seconds": time.perf_counter() - start, "cpu": self.cpu_seconds() - used}
+        return {**(json.loads(line) if line else {"verdict": "error"}), **spent}
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process and of those that it waited for (Linux; ticks of 10 ms)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         self.process.kill()
@@ -167,7 +180,7 @@ def table(name: str, mode: str, runs: dict[str, dict[Any, Line]]) -> bool:
     if not runs:
         return True
     print(f"\n{name}, {mode}\n{'tool':<10}{'decided':>9}{'wrong':>7}{'median':>9}", end="")
-    print(f"{'common':>8}{'median':>9}{'ours':>9}{'x':>8}")
+    print(f"{'common':>8}{'median':>9}{'ours':>9}{'x':>8}{'CPU':>9}{'ours':>9}{'x':>8}")
     for tool, own in runs.items():
         decided = {key for key, run in own.items() if run["verdict"] in ("sat", "unsat")}
         wrong = [key for key in decided if own[key]["expected"] not in ("", own[key]["verdict"])]
@@ -175,8 +188,10 @@ def table(name: str, mode: str, runs: dict[str, dict[Any, Line]]) -> bool:
         common = [key for key in decided if ours.get(key, {}).get("verdict") in ("sat", "unsat")]
         line = f"{tool:<10}{f'{len(decided)}/{len(own)}':>9}{len(wrong):>7}{middle(own, decided):>9.3f}"
         if tool != "ours" and common:
-            theirs, mine = middle(own, common), middle(ours, common)
-            line += f"{len(common):>8}{theirs:>9.3f}{mine:>9.3f}{theirs / mine:>8.2f}"
+            line += f"{len(common):>8}"
+            for key in ("seconds", "cpu"):
+                theirs, mine = middle(own, common, key), middle(ours, common, key)
+                line += f"{theirs:>9.3f}{mine:>9.3f}{theirs / max(mine, 1e-9):>8.2f}"
         print(line)
         for key in wrong:
             print(f"  {tool} says {own[key]['verdict']} where {own[key]['expected']} is expected: {key}")
@@ -187,8 +202,8 @@ def table(name: str, mode: str, runs: dict[str, dict[Any, Line]]) -> bool:
     return fine
 
 
-def middle(runs: dict[Any, Line], keys: Any) -> float:
-    return statistics.median([runs[key]["seconds"] for key in keys]) if keys else float("nan")
+def middle(runs: dict[Any, Line], keys: Any, field: str = "seconds") -> float:
+    return statistics.median([runs[key].get(field, float("nan")) for key in keys]) if keys else float("nan")
 
 
 def arguments() -> argparse.Namespace:
