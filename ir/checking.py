@@ -83,6 +83,8 @@ def without_witness(problem: Problem, answer: Answer) -> Verdict:
     if answer.value is not None or answer.status in ("optimal", "witnessed"):
         return rejected(f"status {answer.status} without a witness")
     if answer.status == "bracketed" and answer.basis == "certificate":
+        if (answer.lower if problem.source.maximize else answer.upper) is not None:
+            return rejected("a bound on the side of the witness, and no witness")
         return check_bound(problem, answer, "there is no witness")
     if answer.status in ("unknown", "timeout", "bracketed"):
         return Verdict("witness-only", (f"status {answer.status} claims nothing that could be checked",))

@@ -13,7 +13,7 @@ import numpy as np
 from ...ir.certificates.lp_tree import leaf_bounds, limited
 from ...ir.lp_proof.model import Model
 from ...ir.lp_proof.tree import LpTree
-from ...ir.types import BoolArray, FloatArray
+from ...ir.types import BoolArray, FloatArray, IntArray
 
 BITS = (8, 16, 24, 32, 40)
 """Bits of the greatest multiplier of a leaf that are kept, fewest first."""
@@ -35,7 +35,7 @@ def slim(model: Model, tree: LpTree, least: Fraction | float) -> LpTree:
     return replace(tree, multiplier=values[kept], row=tree.row[kept], start=start)
 
 
-def rounded(values: FloatArray, leaf: np.ndarray[tuple[int], np.dtype[np.int64]], leaves: int, bits: int) -> FloatArray:
+def rounded(values: FloatArray, leaf: IntArray, leaves: int, bits: int) -> FloatArray:
     """Values as whole multiples of the power of two that is ``bits`` below the greatest of their leaf."""
     greatest = np.zeros(leaves)
     np.maximum.at(greatest, leaf, np.abs(values))
