@@ -152,6 +152,7 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
               help="Of a claim: any counterexample (default), or the clearest one.")  # fmt: skip
 @click.option("--bounds", type=click.Choice(["crown", "interval"]),
               help="Of a claim: where big-M numbers come from (default: crown).")  # fmt: skip
+@click.option("--reals", is_flag=True, help="Of a PROPERTY: real arithmetic will do where it says float32.")
 @click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated, lp for a claim.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory of the bundle.")
 def compile_command(spec: Path, prop: Path | None, defines: tuple[str, ...], target: str | None, output: Path,
@@ -161,10 +162,11 @@ def compile_command(spec: Path, prop: Path | None, defines: tuple[str, ...], tar
     from .ir.errors import UsageError
 
     chosen = given(options) | {name: options[name] for name in ("goal", "bounds") if options[name]}
+    reals = options.pop("reals")
     if prop is not None and defines:
         raise UsageError("-D is for specs; a network and a property have no parameters")
     with progress() as tell:
-        task = api.read(spec, parse_defines(defines)) if prop is None else verification.read_task(spec, prop)
+        task = api.read(spec, parse_defines(defines)) if prop is None else verification.read_task(spec, prop, reals)
         compiled = api.compile(task, target, progress=tell, **chosen)
         path = compiled.save(output)
     click.echo(f"{path}: {compiled.problem.size} variables for {compiled.key}; {compiled.guarantee}")

@@ -62,12 +62,16 @@ def margin_name(task: Prove) -> str:
 
 
 def witness_near(task: Prove, view: NetView, points: FloatArray, runner: Runner | None) -> Witness | None:
-    """A witness among points [P, n], else near them: each in the box of the case that it is nearest to."""
+    """A witness among points [P, n], else near them: each in the box of the case that it is nearest to, then for every
+    case."""
     checker, case = Checker(view, task, runner), best_cases(task, view, points)[1]
+    attack = Attack(view, task.inputs, task.unsafe)
     found = checker.best(points, case)
-    if found is None or found.rank:
-        pushed = Attack(view, task.inputs, task.unsafe).push(points, case)
-        found = better(found, checker.best(pushed.points, pushed.case))
+    for near in (lambda: attack.push(points, case), lambda: attack.improve(points)):
+        if found is not None and not found.rank:
+            break
+        tried = near().first(CHECKED)
+        found = better(found, checker.best(tried.points, tried.case))
     return found
 
 

@@ -104,6 +104,18 @@ def test_from_a_network_and_a_property(most: float, status: str, folder: Path) -
     assert wrong.exit_code == 2 and "no parameters" in wrong.output
 
 
+def test_queries_over_float32_need_consent(folder: Path) -> None:
+    (folder / "q.vnnlib").write_text("""(vnnlib-version <2.0>)
+(declare-network f (declare-input X float32 [1, 2]) (declare-output Y float32 [1, 1]))
+(assert (and (>= X[0, 0] -1) (<= X[0, 0] 1) (>= X[0, 1] -1) (<= X[0, 1] 1) (>= Y[0, 0] 1.5)))
+""")
+    words = ("compile", folder / "net.onnx", folder / "q.vnnlib", "-o", folder / "bundle")
+    refused = run(*words)
+    assert refused.exit_code == 1 and "--reals" in refused.output
+    assert run(*words, "--reals").exit_code == 0
+    assert "sat" in run("decode", folder / "bundle", solved(folder / "bundle")).output
+
+
 def test_options_of_a_spec_are_used_and_overridden(folder: Path) -> None:
     (folder / "claim.glass").write_text(SPEC + "compile { goal = margin; bounds = interval; target = mps }")
     found = compiled(folder)
