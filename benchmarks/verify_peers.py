@@ -1,8 +1,8 @@
 """Verifiers side by side on VNN-COMP instances: ours, Marabou, and OMLT with HiGHS; instances and tools interleaved.
 
 Two boundaries, the same for every tool. `fresh`: one process per instance, from its start to its end, as a script
-would call the tool. `warm`: one process per tool that has its libraries loaded; reading both files is included. CPU time
-is shown beside the wall time, for machines that are busy otherwise.
+would call the tool. `warm`: one process per tool that has its libraries loaded; reading both files is included. CPU
+time is shown beside the wall time, for machines that are busy otherwise.
 Peers live in environments of their own (--python marabou=/path/to/python with maraboupy, numpy < 2, onnx < 1.17).
 """
 

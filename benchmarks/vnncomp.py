@@ -50,7 +50,7 @@ def instances(data: Path, sets: list[str], pick: str) -> list[dict[str, str]]:
 def measure(row: dict[str, str], options: argparse.Namespace, folder: Path) -> Line:
     """One instance: found, checked, and its witness put to the test."""
     network, property = options.data / row["onnx"], options.data / row["vnnlib"]
-    line: Line = {key: row[key] for key in ("set", "onnx", "vnnlib", "expected")}
+    line: Line = {key: row[key] for key in ("set", "onnx", "vnnlib", "expected")} | {"timeout": options.timeout}
     start = time.perf_counter()
     try:
         answer = isinglass.verify(network, property, timeout=options.timeout, method=options.method)
@@ -156,6 +156,8 @@ def violations(line: Line) -> list[str]:
         found.append(f"verdict {line['verdict']}, expected {line['expected']}")
     if line["verdict"] == "error":
         found.append("error")
+    if line["seconds"] > 1.1 * line["timeout"] + 2:
+        found.append(f"took {line['seconds']:.0f} s of {line['timeout']:.0f}")
     if line.get("witness") is False:
         found.append("the witness does not hold in onnxruntime without tolerance")
     if line.get("check") == "rejected":
