@@ -227,6 +227,43 @@ CASES = {
     "pad-product": Case([node("MatMul", "input w", "p"), node("Pad", "p a", "q"), node("Relu", "q", "out")],
                         {"w": W, "a": [0, 1, 1, 0]}),
     "pad-constant": Case([node("Pad", "a w", "b"), node("Add", "input b", "out")], {"a": whole(2), "w": [1, 1]}),
+    "tile": Case([node("Tile", "input n", "p"), RELU], {"n": [2, 1, 3]}, (1, 2, 2)),
+    "tile-product": Case([node("MatMul", "input w", "p"), node("Tile", "p n", "q"), node("Relu", "q", "out")],
+                         {"w": W, "n": [1, 2]}),
+    "where": Case([node("Where", "c input a", "p"), RELU], {"c": np.array([True, False, False, True]), "a": whole(2, 1)}),
+    "where-computed": Case(
+        [node("MatMul", "input w", "p"), node("Where", "c p input", "q"), node("Relu", "q", "out")],
+        {"w": whole(4, 4), "c": np.array([[True], [False]])},
+    ),
+    "expand-as-exported": Case(
+        [node("ConstantOfShape", "two", "ones", value=numpy_helper.from_array(np.array([1]))),
+         node("Mul", "ones minus", "m"), node("Equal", "s m", "e"), node("Where", "e ones s", "t"),
+         node("Expand", "input t", "p"), RELU],
+        {"two": [2], "minus": [-1], "s": [3, -1]},
+    ),
+    "abs": Case([node("Abs", "input", "out")]),
+    "abs-product": Case([node("MatMul", "input w", "p"), node("Abs", "p", "out")], {"w": W}),
+    "abs-constant": Case([node("Abs", "a", "b"), node("Add", "input b", "out")], {"a": whole(4)}),
+    "pow": Case([node("Pow", "input a", "out")], {"a": np.array(2.0)}),
+    "pow-3": Case([node("Pow", "input a", "p"), RELU], {"a": np.array([[3]])}),
+    "pow-1": Case([node("Pow", "input a", "p"), RELU], {"a": np.array(1.0)}),
+    "conv-transpose": Case([node("ConvTranspose", "input w b", "out")], {"w": whole(2, 3, 2, 2), "b": whole(3)}, IMAGE),
+    "conv-transpose-strides": Case(
+        [node("ConvTranspose", "input w", "out", strides=[3, 2], output_padding=[1, 0], kernel_shape=[2, 3],
+              pads=[0, 1, 1, 2])],
+        {"w": whole(2, 1, 2, 3)}, IMAGE,
+    ),
+    "conv-transpose-dilations": Case(
+        [node("ConvTranspose", "input w", "out", dilations=[2, 3], auto_pad="NOTSET")], {"w": whole(2, 3, 2, 2)}, IMAGE
+    ),
+    "conv-transpose-groups": Case(
+        [node("Relu", "input", "p"), node("ConvTranspose", "p w", "out", group=2, strides=[2, 2])],
+        {"w": whole(2, 3, 3, 2)}, IMAGE,
+    ),
+    "conv-transpose-line": Case(
+        [node("ConvTranspose", "input w b", "out", strides=[2], output_padding=[1], pads=[1, 0])],
+        {"w": whole(2, 2, 3), "b": whole(2)}, (1, 2, 4), opset=11,
+    ),
     # sums over axes
     "reduce-sum": Case([node("ReduceSum", "input a", "p"), RELU], {"a": [2]}, IMAGE),
     "reduce-sum-all": Case([node("ReduceSum", "input", "p"), RELU], {}, IMAGE),
