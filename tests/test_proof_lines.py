@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -188,3 +192,22 @@ def bounds_with_layers(rng: np.random.Generator, network: Network, box: tuple[Ar
         )
         layers += [Layer(name, rows, below, above)] * bool(len(rows))
     return improved(network, fresh(network, {"x": box}), tuple(layers)).bounds
+
+
+def test_the_checker_shares_no_lines_with_the_finder() -> None:
+    """Neither the functions' own lines, nor the parts that they are made of, nor anything of the compiler."""
+    program = (
+        "import sys; from isinglass.ir.linear_proof.relaxation import PROOF_LINES; "
+        "import isinglass.ir.certificates.case_tree; [PROOF_LINES.module(key) for key in PROOF_LINES]; "
+        "print(*(f'{name}={m.__file__}' for name, m in sys.modules.items() if name.startswith('isinglass')))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    loaded = dict(entry.split("=", 1) for entry in told)
+    assert not [name for name in loaded if name.split(".")[1:2] not in ([], ["ir"])]
+    own = [file for name, file in loaded.items() if ".linear_proof." in name or ".proof_lines." in name]
+    assert len(own) >= 15
+    for file in own:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+        assert not {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)} & {"lines", "s_shape"}
+        uses = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "lines"]
+        assert {ast.unparse(n.value) for n in uses} <= {"rules", "relaxed", "self"}  # never a function's
