@@ -230,7 +230,8 @@ CASES = {
     "tile": Case([node("Tile", "input n", "p"), RELU], {"n": [2, 1, 3]}, (1, 2, 2)),
     "tile-product": Case([node("MatMul", "input w", "p"), node("Tile", "p n", "q"), node("Relu", "q", "out")],
                          {"w": W, "n": [1, 2]}),
-    "where": Case([node("Where", "c input a", "p"), RELU], {"c": np.array([True, False, False, True]), "a": whole(2, 1)}),
+    "where": Case([node("Where", "c input a", "p"), RELU],
+                  {"c": np.array([True, False, False, True]), "a": whole(2, 1)}),
     "where-computed": Case(
         [node("MatMul", "input w", "p"), node("Where", "c p input", "q"), node("Relu", "q", "out")],
         {"w": whole(4, 4), "c": np.array([[True], [False]])},
