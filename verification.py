@@ -48,8 +48,8 @@ def verify(
     """Whether the network has an input for which all that the VNN-LIB file asserts holds: ``sat`` with such an input,
     ``unsat``, ``unknown`` or ``timeout``.
 
-    ``timeout``: seconds, reading the files included. ``memory``: GB that the search may take. ``method``: a driver
-    (``isinglass list drivers``). ``reals``: see :func:`read_task`. The answer remembers both files with their digests,
+    ``timeout``: seconds, reading the files included. ``memory``: GB that the search may take. ``method``: verify (a
+    portfolio, the default), bisect, branch or milp. ``reals``: see :func:`read_task`. The answer remembers both files with their digests,
     for :func:`isinglass.check`.
     """
     from .api import prove
