@@ -6,6 +6,8 @@ arithmetic. What the solver says besides ("infeasible", an optimum of the margin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..ir.answers import Answer
@@ -15,7 +17,7 @@ from ..ir.protocols import Runner
 from ..ir.samples import Samples
 from ..ir.tasks import Prove
 from ..ir.types import FloatArray, IntArray, Values
-from .networks.attack import Attack
+from .networks.attack import Attack, Candidates
 from .networks.view import NetView
 from .networks.witness import Checker, Witness, better
 
@@ -67,10 +69,11 @@ def witness_near(task: Prove, view: NetView, points: FloatArray, runner: Runner 
     checker, case = Checker(view, task, runner), best_cases(task, view, points)[1]
     attack = Attack(view, task.inputs, task.unsafe)
     found = checker.best(points, case)
-    for near in (lambda: attack.push(points, case), lambda: attack.improve(points)):
+    near: list[Callable[[], Candidates]] = [lambda: attack.push(points, case), lambda: attack.improve(points)]
+    for look in near:
         if found is not None and not found.rank:
             break
-        tried = near().first(CHECKED)
+        tried = look().first(CHECKED)
         found = better(found, checker.best(tried.points, tried.case))
     return found
 
