@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from onnx_models import Case, agrees, case_agrees, node, save
 
+from isinglass import verify
 from isinglass.frontends.networks.box import Box
 from isinglass.frontends.networks.exact_floats import image_is_exact, last_place, product_is_exact, sum_is_exact
 from isinglass.frontends.networks.network import Layer, Network, network_blocks
 from isinglass.frontends.networks.properties import argmax_is, prove
 from isinglass.ir.affine import Affine
+from isinglass.ir.answer_text import verdict_text
 from isinglass.ir.blocks import Lin, Var
 from isinglass.ir.operators.conv import Conv
 from isinglass.ir.operators.csr import Csr
@@ -212,3 +214,16 @@ def test_kinds_of_operators_survive_factors() -> None:
             scaled = scaled_rows(operator, factor)
             assert type(scaled) is (Gather if cls is Identity and factor[0] != factor[-1] else expected)
             np.testing.assert_array_equal(scaled.to_dense(), factor[:, None] * operator.to_dense())
+
+
+def test_an_answer_says_what_was_rounded(tmp_path: Path) -> None:
+    nodes = [node("BatchNormalization", "input s c m v", "q"), node("Relu", "q", "out")]
+    path = save(tmp_path / "net.onnx", nodes, CHANNELS, (1, 2))
+    property_ = tmp_path / "p.vnnlib"
+    names = "".join(f"(declare-const {name} Real)" for name in ("X_0", "X_1", "Y_0", "Y_1"))
+    sides = "".join(f"(assert (>= X_{k} 0.0))(assert (<= X_{k} 1.0))" for k in (0, 1))
+    property_.write_text(f"{names}{sides}(assert (>= Y_0 100.0))")
+    answer = verify(path, property_)
+    (note,) = answer.ledger
+    assert answer.status == "unsat" and note.loss and note.count == 4
+    assert "lost: onnx: folded numbers are rounded to float64 (my_q (BatchNormalization): 4" in verdict_text(answer)
