@@ -21,7 +21,7 @@ from ...ir.protocols import Event
 from ...ir.types import AnyArray, FloatArray, IntArray
 from ..bounds.interval import Bounds, function_interval
 from ..bounds.optimise import Optimised, Schedule, case_problems, default_parameters, optimise
-from ..bounds.relaxed import Parameters
+from ..bounds.relaxed import Parameters, Relaxed
 from ..bounds.splits import Splits
 from ..networks.attack import Attack
 from .claim import Claim
@@ -32,7 +32,9 @@ from .recorder import Leaves, Recorder
 from .root import Root, batches, bounded, single
 from .states import Stack, take
 
-NODE = Schedule(steps=8)
+TRIED = 4
+"""Splits of a node that are tried before one is taken."""
+NODE = Schedule(steps=20)
 """Steps of gradient at each node, from its parent's lines and multipliers."""
 MOST = 256
 WORK = 1 << 22
@@ -152,10 +154,35 @@ class Tree:
             return
         some = {name: sides if len(sides[0]) == 1 else (sides[0][left], sides[1][left]) for name, sides in box.items()}
         tilts = {name: tilt[left] for name, tilt in found.parameters.tilts.items()}
-        chosen = self.phases.choose(some, {name: coef[left] for name, coef in found.kept.items()}, tilts)
+        kept = {name: coef[left] for name, coef in found.kept.items()}
+        chosen = self.phases.choose(some, kept, tilts, TRIED)
+        chosen = self.tried(state["tree"][left], splits.pick(left), found.parameters.pick(left), found.most[left], chosen)
         chosen = self.with_inputs(chosen, some, found.slopes[self.search.inputs][left])
         order = np.argsort(found.most[left], kind="stable")
         self.push(take(state, left[order]), found.parameters.pick(left[order]), chosen, order)
+
+    def tried(
+        self, tree: IntArray, splits: Splits, at: Parameters, most: FloatArray, chosen: Chosen
+    ) -> Chosen:
+        """Of several splits of each node the one whose two children gain the most, with their parent's parameters."""
+        nodes, count = chosen.block.shape
+        if count == 1:
+            return chosen.pick(np.zeros(nodes, np.int64))
+        owner = np.tile(np.repeat(np.arange(nodes), count), 2)
+        above = np.repeat([False, True], nodes * count)
+        mine = splits.pick(owner)
+        columns = [np.tile(array.ravel(), 2) for array in (chosen.block, chosen.element, chosen.value)]
+        added = Splits(mine.names, *(
+            np.column_stack([old, new])
+            for old, new in zip((mine.block, mine.element, mine.value, mine.above), (*columns, above), strict=True)
+        ))  # fmt: skip
+        here = at.pick(owner)
+        here.multipliers = np.column_stack([here.multipliers, np.zeros(len(owner))])
+        problems = case_problems(self.view, self.unsafe.forms, self.rows[tree[owner]], self.narrowed(added), added)
+        bound = Relaxed(problems).evaluate(here)[0].reshape(2, nodes, count)
+        gain = np.clip(most[:, None] - bound, 1e-6 * most[:, None], most[:, None]) + 1e-300
+        score = np.where(chosen.promise > 0, gain[0] * gain[1], -1.0)
+        return chosen.pick(score.argmax(axis=1))
 
     def splits(self, state: Mapping[str, AnyArray]) -> Splits:
         """The splits on the way to each node, without the room that none needs."""

@@ -29,13 +29,20 @@ SHARES = (0.0, 0.5, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """One split for each of N boxes: ``block`` (number of a name), ``element``, ``value``; no split is worth anything
-    where ``promise`` is 0."""
+    """A split for each of N boxes, arrays [N], or several, [N, K]: ``block`` (number of a name), ``element``, ``value``;
+    a split is worth nothing where its ``promise`` is 0."""
 
     block: IntArray
     element: IntArray
     value: FloatArray
     promise: FloatArray
+
+    def pick(self, index: IntArray) -> Chosen:
+        """One of the splits of each box: number ``index`` [N] of those in [N, K]."""
+        return Chosen(*(
+            np.take_along_axis(array, index[:, None], axis=1)[:, 0]
+            for array in (self.block, self.element, self.value, self.promise)
+        ))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +62,12 @@ class Phases:
         return tuple(dict.fromkeys([self.inputs, *(arg.variable for fn in self.functions for arg in fn.args)]))
 
     def choose(
-        self, box: Mapping[str, Bounds], kept: Mapping[str, FloatArray], tilts: Mapping[str, FloatArray]
+        self, box: Mapping[str, Bounds], kept: Mapping[str, FloatArray], tilts: Mapping[str, FloatArray], count: int = 1
     ) -> Chosen:
-        """The most promising split of each box; ``kept``: coefficients [N, k] on the outputs of functions."""
+        """The most promising splits of each box, best first, arrays [N, K] with K <= ``count``.
+
+        ``kept``: coefficients [N, k] on the outputs of functions.
+        """
         scores, places, values = [], [], []
         for fn in self.functions:
             if fn.output not in kept:
@@ -72,12 +82,12 @@ class Phases:
                 values.append(value)
                 places.append(np.stack([np.full(len(index), self.names.index(arg.variable)), index]))
         if not scores:
-            count = max(len(low) for low, _ in box.values())
-            none = np.zeros(count)
+            none = np.zeros((max(len(low) for low, _ in box.values()), 1))
             return Chosen(none.astype(np.int64), none.astype(np.int64), none, none)
         table, place = np.hstack(scores), np.hstack(places)
-        best, each = table.argmax(axis=1), np.arange(len(table))
-        return Chosen(place[0, best], place[1, best], np.hstack(values)[each, best], table[each, best])
+        best = np.argsort(-table, axis=1, kind="stable")[:, :count]
+        value, promise = (np.take_along_axis(array, best, axis=1) for array in (np.hstack(values), table))
+        return Chosen(place[0, best], place[1, best], value, promise)
 
     def promise(
         self, fn: Fn, coef: FloatArray, tilt: FloatArray | None, box: Mapping[str, Bounds]
