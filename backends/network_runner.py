@@ -36,14 +36,14 @@ class NetworkRunner:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            inputs = [(one.name, one.shape) for one in self._session.get_inputs()]
         except Exception as error:  # onnxruntime's own exceptions have no public base class
             raise InputError(f"{path}: onnxruntime refuses it: {error}", code="onnx", hint="export it again") from error
-        inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise InputError(f"{path}: needs one input, has {len(inputs)}", code="onnx", hint="export with one input")
         self._path = str(path)
-        self._name = inputs[0].name
-        self._shape = tuple(n if isinstance(n, int) and n > 0 else 1 for n in inputs[0].shape)
+        self._name, shape = inputs[0]
+        self._shape = tuple(n if isinstance(n, int) and n > 0 else 1 for n in shape)
         self._scores = scores
 
     @classmethod

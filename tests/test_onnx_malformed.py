@@ -191,10 +191,6 @@ def no_nodes(model: onnx.ModelProto) -> None:
     del model.graph.output[:]
 
 
-def bytes_name(model: onnx.ModelProto) -> None:
-    model.graph.node[0].name = "0123456789"
-
-
 TABLE: dict[str, tuple[str, Change]] = {
     "huge-weights": (r"initializer m: ", dims(10**6, 10**6)),
     "overflowing-weights": (r"initializer m: ", dims(2**32, 2**32)),
@@ -306,10 +302,14 @@ def test_a_small_file_does_not_fill_the_memory(name: str, tmp_path: Path, monkey
     assert "elements in all" in text or "axes" in text or "more than" in text
 
 
-def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["node", "size"])
+def test_a_name_that_is_no_text(where: str, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     model = whole(path)
-    bytes_name(model)
+    if where == "node":
+        model.graph.node[0].name = "0123456789"
+    else:
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "0123456789"
     path.write_bytes(model.SerializeToString().replace(b"0123456789", b"01234\xff6789"))
     assert "has a name that is no text" in refused(path)
 

@@ -98,6 +98,7 @@ def text_only(graph: onnx.GraphProto) -> bool:
     """Whether all names are text (damaged ones are read as bytes)."""
     found = [*graph.initializer, *graph.input, *graph.output]
     names = [one.name for one in found] + [name for node in graph.node for name in (*node.input, *node.output)]
+    names += [size.dim_param for one in graph.input for size in one.type.tensor_type.shape.dim]
     for node in graph.node:
         names += [node.name, node.op_type, node.domain, *(attribute.name for attribute in node.attribute)]
     return all(isinstance(name, str) for name in names)
