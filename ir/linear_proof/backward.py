@@ -16,7 +16,7 @@ from scipy import sparse
 from ..blocks import Fn
 from ..types import BoolArray, FloatArray, IntArray
 from .network import Network, Sum, name_of
-from .numbers import TINY, UNIT, Bounds, ball, gamma, reach
+from .numbers import SLACK, TINY, UNIT, Bounds, ball, gamma, reach
 from .relaxation import Relaxed
 
 
@@ -127,7 +127,7 @@ class Pass:
             rows = self.coefficients.get(self.network.inputs)
             if rows is not None:
                 centre, radius = ball(bounds)
-                radius = radius + 4 * gamma(rows.shape[-1] + 16) * reach(bounds)
+                radius = radius + gamma(rows.shape[-1] + 6) * SLACK * reach(bounds)
                 self.plus(dot(rows, centre))
                 self.plus(dot(np.abs(rows), radius))
             self.plus(self.state.tiny[:, None])

@@ -14,7 +14,7 @@ from ..blocks import Fn
 from ..types import BoolArray, FloatArray, IntArray
 from .backward import Pass, State
 from .network import Network, Sum, name_of
-from .numbers import TINY, UNIT, Bounds, ball, gamma, reach
+from .numbers import SLACK, TINY, UNIT, Bounds, ball, gamma, reach
 from .relaxation import function_bounds, function_undecided, relax
 
 ENTRIES = 1 << 17
@@ -54,13 +54,13 @@ def met(found: Bounds, known: Bounds | None) -> Bounds:
 def interval(step: Sum, state: State) -> Bounds:
     """Bounds of a sum, rounded outward; notes its toll.
 
-    With A m for the centres, |A| r for the radii and S = |A| R + |c|, each of the two is off by gamma S at the most, S
-    itself is off relatively, and the quotient by two units.
+    A m for the centres and |A| r for the radii are together off by gamma (|A| (|m| + r) + |c|) at the most, which is
+    gamma S with S = |A| R + |c|, since |m| + r = R but for an ulp; the quotient is off by two units.
     """
     batch = max(len(state.bounds[name][0]) for name in step.parts) if step.parts else len(state.tiny)
     middle = np.tile(step.offset, (batch, 1))
     spread, size = np.zeros_like(middle), np.tile(np.abs(step.offset), (batch, 1))
-    factor = 2 * gamma(2 * step.terms)
+    factor = gamma(step.terms) * SLACK
     with np.errstate(over="ignore", invalid="ignore"):
         for name, matrix in step.parts.items():
             centre, radius = ball(state.bounds[name])
@@ -77,7 +77,7 @@ def interval(step: Sum, state: State) -> Bounds:
             slack = 4 * UNIT * np.maximum(np.abs(ends[0]), np.abs(ends[1])) + TINY
             low, high = np.minimum(*ends) - slack, np.maximum(*ends) + slack
             low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
-        state.toll[step.name] = factor / 2 * size
+        state.toll[step.name] = factor * size
     return low, high
 
 

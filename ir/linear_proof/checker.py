@@ -219,7 +219,8 @@ class Check:
         constant, spread = np.zeros(len(nodes)), np.zeros(len(nodes))
         np.add.at(constant, owner, term)
         np.add.at(spread, owner, np.abs(term))
-        return Multipliers(rows, sizes, constant + 8192 * (UNIT * spread + TINY))
+        terms = int(self.trees.depth[nodes].max(initial=0))
+        return Multipliers(rows, sizes, constant + 2 * (terms + 4) * (UNIT * spread + TINY), terms)
 
     def narrowed(self, roots: State, nodes: IntArray, place: IntArray) -> dict[str, Bounds]:
         """The bounds of roots ``place`` [B] with the splits above nodes [B], each [B, n]."""

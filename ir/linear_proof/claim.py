@@ -11,7 +11,7 @@ from ..types import AnyArray, BoolArray, FloatArray, IntArray
 from ..unsafe import UnsafeSet
 from .backward import Pass, State, dot
 from .network import Matrix, Network
-from .numbers import TINY, UNIT, gamma, reach
+from .numbers import SLACK, TINY, UNIT, gamma, reach
 
 WIDE = 1 << 24
 """Largest table of rows in which equal directions are looked for."""
@@ -19,11 +19,13 @@ WIDE = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class Multipliers:
-    """Terms that are >= 0 on a node: ``rows`` block -> [B, n], ``sizes`` the same with magnitudes, ``constant`` [B]."""
+    """Sums of ``terms`` terms that are >= 0 on a node: ``rows`` block -> [B, n], ``sizes`` the same with magnitudes,
+    ``constant`` [B]."""
 
     rows: dict[str, FloatArray]
     sizes: dict[str, FloatArray]
     constant: FloatArray
+    terms: int
 
 
 class Rows:
@@ -61,7 +63,7 @@ class Rows:
             count = dot(np.sign(up), np.abs(np.sign(high))) + dot(np.sign(down), np.abs(np.sign(low)))
             size = size + TINY / UNIT * count
         terms = sum(matrix.entries.shape[1] for matrix in self.matrices.values())
-        return np.where(size == 0, total, total + 2 * gamma(2 * terms + 16) * size)
+        return np.where(size == 0, total, total + gamma(terms + 8) * SLACK * size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,17 +148,17 @@ class Group:
         """The same with the rows of each case added up with ``weights`` [B, m]."""
         table, unsafe = self.table[place], self.rows.unsafe
         share = np.asarray(weights, np.float64)
-        price = gamma(int(self.sizes.max()) + 16)
+        price = gamma(int(self.sizes.max()) + 6) * SLACK
         run = Pass(self.rows.network, state, len(self.rows.network.steps) - 1)
         with np.errstate(over="ignore", invalid="ignore"):
             for name, matrix in self.rows.matrices.items():
                 rows = matrix.pick(table) * share[..., None]
                 sizes = np.add.reduceat(np.abs(rows), self.starts, axis=1)
-                run.plus(dot(sizes, 2 * price * reach(state.bounds[name])))
+                run.plus(dot(sizes, price * reach(state.bounds[name])))
                 run.add(name, np.add.reduceat(rows, self.starts, axis=1))
             offset = unsafe.forms.offset[table] * share
             run.plus(np.add.reduceat(offset, self.starts, axis=1))
-            run.plus(2 * price * np.add.reduceat(np.abs(offset), self.starts, axis=1) + 64 * TINY * table.shape[1])
+            run.plus(price * np.add.reduceat(np.abs(offset), self.starts, axis=1) + 64 * TINY * table.shape[1])
             join(run, extra)
             most = run.most()
         strict = np.logical_or.reduceat((share > 0) & unsafe.strict[table], self.starts, axis=1)
@@ -168,6 +170,7 @@ def join(run: Pass, extra: Multipliers | None) -> None:
     if extra is None:
         return
     for name, rows in extra.rows.items():
-        run.plus(dot(extra.sizes[name][:, None], gamma(4096) * reach(run.state.bounds[name])))
+        price = gamma(extra.terms + 4) * SLACK
+        run.plus(dot(extra.sizes[name][:, None], price * reach(run.state.bounds[name])))
         run.add(name, rows[:, None])
     run.plus(extra.constant[:, None])

@@ -82,9 +82,12 @@ class Sum:
 
     @property
     def terms(self) -> int:
-        """More roundings than any entry of a product with this block goes through, forth or back."""
+        """At least the roundings that any summand of a product goes through, forth or back.
+
+        The products and sums, one for each part, the offset, the divisor; a half for reading each number otherwise.
+        """
         widths = sum(matrix.entries.shape[1] for matrix in self.parts.values())
-        return int(max(self.size, widths)) + len(self.parts) + 12
+        return int(max(self.size, widths)) + len(self.parts) + 6
 
 
 @dataclass(frozen=True, eq=False)

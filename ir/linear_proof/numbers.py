@@ -18,6 +18,9 @@ UNIT = 2.0**-53
 TINY = 5e-324
 """The least positive float64."""
 
+SLACK = 1 + 2.0**-20
+"""Covers errors of second order: those of the computed magnitudes, and of the terms that pay for errors."""
+
 Bounds = tuple[FloatArray, FloatArray]
 
 

@@ -3,12 +3,12 @@
 In a pass that bounds ``L h`` from above with h = f(a), positive and negative parts P, N of L give the coefficients
 ``P us + N ls`` of a and add ``P uo + N lo`` to the constant. Per unit of |L| the roundings add up to at most
 
-* ``|slope| (gamma(dup + 8) R + toll)`` for every argument: its product, the sum over elements that are read ``dup``
+* ``|slope| (gamma(dup + 3) R + toll)`` for every argument: its product, the sum over elements that are read ``dup``
   times, with |a| <= R, and all that the step behind a will round;
-* ``gamma(2 k + 16) |offset|`` for the sum of k terms.
+* ``gamma(k + 4) |offset|`` for the sum of k terms and for widening the offset.
 
-Twice of that is added to the upper offset and taken from the lower one; the other half pays for rounding the added
-terms themselves. Nothing is added where nothing rounds (an offset and slopes of 0).
+That is added to the upper offset and taken from the lower one, with a little more for errors of second order. Nothing
+is added where nothing rounds (an offset and slopes of 0).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from ..blocks import Arg, Fn
 from ..registry import Registry, key_of
 from ..types import BoolArray, FloatArray, IntArray
-from .numbers import Bounds, Lines, gamma
+from .numbers import SLACK, Bounds, Lines, gamma
 
 PROOF_LINES = Registry("isinglass.ir.proof_lines", "function with proved lines")
 
@@ -77,16 +77,16 @@ def relax(
         none = [np.zeros_like(low) for _ in fn.args]
         lines = Lines(none, low, none, high)
     up, down = np.abs(lines.upper_offset), np.abs(lines.lower_offset)
-    sums = gamma(2 * up.shape[-1] + 16)
+    sums = gamma(up.shape[-1] + 4)
     up, down = sums * up, sums * down
     with np.errstate(over="ignore", invalid="ignore"):
         for place, arg in enumerate(fn.args):
-            price = gamma(repeats(arg) + 8) * np.maximum(np.abs(lower[place]), np.abs(upper[place]))
+            price = gamma(repeats(arg) + 3) * np.maximum(np.abs(lower[place]), np.abs(upper[place]))
             if arg.variable in toll:
                 price = price + arg.pick(toll[arg.variable])
             up = up + np.abs(lines.upper_slopes[place]) * price
             down = down + np.abs(lines.lower_slopes[place]) * price
-        top, bottom = lines.upper_offset + 2 * up, lines.lower_offset - 2 * down
+        top, bottom = lines.upper_offset + SLACK * up, lines.lower_offset - SLACK * down
     return Relaxed(fn, Lines(lines.lower_slopes, bottom, lines.upper_slopes, top))
 
 
