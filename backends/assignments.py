@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..ir.errors import InputError
-from ..ir.types import FloatArray
+from ..ir.types import AnyArray, FloatArray
 from .files import write_chunks
 
 
@@ -47,7 +47,7 @@ def save_assignment(variables: list[Assigned], folder: str | Path) -> None:
         write_chunks(folder / f"{one.name}.pb", [numpy_helper.from_array(typed(one), one.name).SerializeToString()])
 
 
-def typed(one: Assigned) -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
+def typed(one: Assigned) -> AnyArray:
     """The values in the declared shape and type."""
     kind = np.float32 if one.element == "float32" else np.float64
     return np.asarray(one.values, dtype=kind).reshape(one.shape)

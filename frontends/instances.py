@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import csv
 import io
 import math
@@ -31,7 +32,7 @@ class Instance:
     folder: Path
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @builtins.property  # the field above hides the name
     def set(self) -> str:
         """The column ``set``, else the folder that holds the network, else the folder of the list."""
         if "set" in self.columns:
