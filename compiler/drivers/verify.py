@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import numpy as np
+
 from ...ir.protocols import Event
 from ..search.bisection import Bisection
 from ..search.branching import Branching
@@ -17,6 +19,8 @@ from ..search.inquiry import Inquiry
 from ..search.portfolio import Search, play
 from ..search.proof_driver import ProofDriver
 
+POINT = 2.0**-40
+"""Intervals that are no wider than this, relative to their ends, count as points."""
 FEW = 14
 """Inputs that vary, up to which bisection goes first."""
 SOME = 40
@@ -31,7 +35,8 @@ class Verify(ProofDriver):
 def searches(inquiry: Inquiry) -> list[Search]:
     """By the number of inputs that vary."""
     unsafe = inquiry.unsafe
-    varying = int((unsafe.upper > unsafe.lower).sum(axis=1).max(initial=0))
+    size = np.maximum(np.abs(unsafe.lower), np.abs(unsafe.upper))  # decimals are a point that floats enclose
+    varying = int((unsafe.upper - unsafe.lower > POINT * size).sum(axis=1).max(initial=0))
     if varying <= FEW:
         return [Bisection(inquiry), Branching(inquiry)]
     if varying <= SOME:
