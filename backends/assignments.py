@@ -5,6 +5,7 @@ source: the VNN-LIB standard, chapter "Solver Command-line Interface"
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def assignment_text(variables: list[Assigned]) -> str:
     lines = []
     for one in variables:
         lines.append(f"{one.name} {one.element} [{','.join(map(str, one.shape))}]")
-        lines += [np.format_float_positional(value, unique=True, trim="0") for value in typed(one).ravel()]
+        values: Iterable[np.floating] = typed(one).ravel()
+        lines += [np.format_float_positional(value, unique=True, trim="0") for value in values]
     return "\n".join(lines)
 
 
