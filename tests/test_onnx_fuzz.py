@@ -164,11 +164,28 @@ def normalised(draft: Draft) -> None:
 
 def activated(draft: Draft) -> None:
     name, shape = draft.pick()
-    draft.add("Relu", name, shape)
+    draft.add(draft.draw(st.sampled_from(["Relu", "Relu", "Abs"])), name, shape)
+
+
+def chosen(draft: Draft) -> None:
+    (name, shape), (other, wide) = draft.pick(), draft.pick()
+    if wide != shape:
+        other, wide = draft.whole(shape), shape
+    holds = np.array(draft.draw(st.lists(st.booleans(), min_size=shape[-1], max_size=shape[-1]))) if shape else True
+    draft.add("Where", f"{draft.constant(np.asarray(holds))} {name} {other}", wide)
+
+
+def tiled(draft: Draft) -> None:
+    name, shape = draft.pick()
+    repeats = [draft.number(1, 2) for _ in shape]
+    if shape:
+        grown = tuple(n * times for n, times in zip(shape, repeats, strict=True))
+        draft.add("Tile", f"{name} {draft.constant(np.array(repeats))}", grown)
 
 
 MOVES = (
-    arithmetic, pairs, concat, moved, taken, sliced, reshaped, padded, summed, multiplied, normalised, activated
+    arithmetic, pairs, concat, moved, taken, sliced, reshaped, padded, summed, multiplied, normalised, activated,
+    chosen, tiled,
 )  # fmt: skip
 
 
