@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from onnx_models import Case, case_agrees, node, save_case
 
+import isinglass
+from isinglass.backends.network_runner import NetworkRunner
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Arg
@@ -231,3 +233,24 @@ def test_what_is_refused(name: str, tmp_path: Path) -> None:
         read_network(save_case(tmp_path / "net.onnx", case))
     assert "my_" in str(caught.value)
     assert all(diagnostic.hint for diagnostic in caught.value.diagnostics)
+
+
+CLAIMS = ["conv-network", "mean-strides", "max-pads", "unit-clip", "unit-prelu-each", "unit-min"]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims_about_them_are_decided_and_checked(name: str, tmp_path: Path) -> None:
+    path = save_case(tmp_path / "net.onnx", CASES[name])
+    network = read_network(path)
+    n, k = network.input_size, network.output_size
+    x = np.random.default_rng(2).uniform(-1, 1, (200, n)).astype(np.float32).astype(np.float64)
+    reached = NetworkRunner(path)(x)[:, 0]
+    lines = [f"(declare-const X_{i} Real)\n(assert (and (>= X_{i} -1.0) (<= X_{i} 1.0)))" for i in range(n)]
+    lines += [f"(declare-const Y_{i} Real)" for i in range(k)]
+    query, saved = tmp_path / "a.vnnlib", tmp_path / "answer.json"
+    far = reached.max() + 2 * (np.ptp(reached) + 1)
+    for level, status in ((np.median(reached), "sat"), (far, "unsat")):
+        query.write_text("\n".join([*lines, f"(assert (>= Y_0 {level:.6f}))"]))
+        answer = isinglass.verify(path, query)
+        saved.write_text(answer.to_json())
+        assert (answer.status, isinglass.check(saved).verdict != "rejected") == (status, True)
