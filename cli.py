@@ -150,7 +150,7 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
 @spec_options
 @click.option("--goal", type=click.Choice(["feasible", "margin"]),
               help="Of a claim: any counterexample (default), or the clearest one.")  # fmt: skip
-@click.option("--bounds", type=click.Choice(["crown", "interval"]),
+@click.option("--bounds", type=click.Choice(["crown", "optimised", "interval"]),
               help="Of a claim: where big-M numbers come from (default: crown).")  # fmt: skip
 @click.option("--reals", is_flag=True, help="Of a PROPERTY: real arithmetic will do where it says float32.")
 @click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated, lp for a claim.")

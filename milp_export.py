@@ -35,9 +35,9 @@ def compile_claim(
 ) -> CompiledClaim:
     """The negated claim for a target of level MIP: ``lp`` (unless stated), ``mps``, ``npz`` or ``cqm``.
 
-    ``options``: ``goal`` feasible (any counterexample) or margin (the clearest one); ``bounds`` crown or interval, from
-    which the big-M numbers come. Raises :class:`Refused` for other targets, :class:`Infeasible` where bounds alone
-    exclude every case, :class:`UsageError` for unknown options.
+    ``options``: ``goal`` feasible (any counterexample) or margin (the clearest one); ``bounds`` crown, optimised or
+    interval, from which the big-M numbers come. Raises :class:`Refused` for other targets, :class:`Infeasible` where
+    bounds alone exclude every case, :class:`UsageError` for unknown options.
     """
     from .backends.target import make_target
     from .compiler.compile import compile_problem

@@ -9,8 +9,8 @@ guarantee: every counterexample stays feasible, so that infeasible means that th
   case needs ``> 0`` (rows only say ``>= 0``), and where a box has sides that are no float64 numbers (rounded outward),
   which also moves the greatest margin, by an amount that is not bounded here
 
-Cases that bounds exclude are left out. Bounds come from intervals or from backward linear bounds (CROWN), over each box
-for itself, rounded outward; a MILP is only as good as they are.
+Cases that bounds exclude are left out. Bounds come from intervals, from backward linear bounds (CROWN), or from these
+with optimised slopes, over each box for itself, rounded outward; a MILP is only as good as they are.
 
 source: Tjeng, Xiao, Tedrake, Evaluating Robustness of Neural Networks with Mixed Integer Programming, ICLR 2019;
 Jeroslow, Representability in mixed integer programming, Discrete Applied Mathematics 17, 1987 (unions of boxes)
@@ -42,6 +42,7 @@ from ..ir.types import BoolArray, FloatArray, IntArray
 from ..ir.unsafe import UnsafeSet
 from .bounds.crown import crown_bounds
 from .bounds.interval import Bounds, Interval
+from .bounds.layers import optimise_layers
 from .bounds.rows import row_bounds
 from .networks.rows import interval_rows
 from .networks.view import NetView
@@ -49,7 +50,7 @@ from .networks.view import NetView
 WHO = "negate-claim"
 GOALS = ("feasible", "margin")
 """``feasible``: any counterexample; ``margin``: the one whose least row is greatest (of the cases that are left)."""
-BOUNDS = ("crown", "interval")
+BOUNDS = ("crown", "optimised", "interval")
 
 
 def negate_claim(task: Prove, goal: str = "feasible", bounds: str = "crown") -> Step:
@@ -116,7 +117,10 @@ class Found:
         unsafe = task.unsafe
         used = np.unique(unsafe.region)
         inputs = {task.inputs: (unsafe.lower[used], unsafe.upper[used])}
-        boxes = crown_bounds(view, inputs) if kind == "crown" and len(used) else Interval().bounds(view, inputs)
+        simple = kind == "interval" or not len(used)
+        boxes = Interval().bounds(view, inputs) if simple else crown_bounds(view, inputs)
+        if kind == "optimised" and len(used):
+            boxes = optimised(view, boxes, len(used))
         return cls(view, unsafe, used, boxes, *cls.of_rows(view, unsafe, boxes, kind))
 
     @staticmethod
@@ -124,7 +128,7 @@ class Found:
         """Bounds of all rows over all boxes, both [R, M]."""
         forms, count = unsafe.forms, max(len(low) for low, _ in boxes.values())
         low, high = interval_rows(view, forms, unsafe.reading, boxes)
-        if kind == "crown" and forms.size and count:
+        if kind != "interval" and forms.size and count:
             low = np.maximum(low, -row_bounds(view, forms.scaled(-1.0), unsafe.reading, boxes).most)
             high = np.minimum(high, row_bounds(view, forms, unsafe.reading, boxes).most)
         shape = (count, forms.size)
@@ -165,6 +169,15 @@ class Found:
                 block = replace(block, lower=low.min(axis=0), upper=high.max(axis=0))
             blocks.append(block)
         return tuple(blocks)
+
+
+def optimised(view: NetView, boxes: Mapping[str, Bounds], count: int) -> dict[str, Bounds]:
+    """Bounds of each of [R] boxes with slopes chosen for it."""
+    found = []
+    for r in range(count):
+        found.append(optimise_layers(view, {name: (low[[r]], high[[r]]) for name, (low, high) in boxes.items()})[0])
+    sides = {name: [[one[name][side] for one in found] for side in (0, 1)] for name in boxes}
+    return {name: (np.concatenate(low), np.concatenate(high)) for name, (low, high) in sides.items()}
 
 
 @dataclass(frozen=True, eq=False)

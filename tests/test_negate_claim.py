@@ -19,7 +19,7 @@ from test_prove import enumerated
 from test_unsafe import one_input
 
 from isinglass.compiler.compile import compile_problem
-from isinglass.compiler.negate_claim import negate_claim
+from isinglass.compiler.negate_claim import BOUNDS, negate_claim
 from isinglass.frontends.networks.box import Box
 from isinglass.frontends.networks.properties import argmax_is, prove, question
 from isinglass.frontends.networks.reader import read_network
@@ -117,7 +117,7 @@ def test_no_counterexample_is_lost(seed: int, tmp_path: Path) -> None:
     unsafe, rng = task.unsafe, np.random.default_rng(seed)
     share = rng.random((200, 2))
     share[::2] = np.rint(share[::2])
-    for bounds in ("interval", "crown"):
+    for bounds in BOUNDS:
         try:
             step = negate_claim(task, "margin", bounds)
         except Infeasible:
@@ -148,6 +148,19 @@ def chosen(problem: Problem, unsafe: UnsafeSet, case: int, count: int) -> dict[s
         "case": np.tile(np.arange(unsafe.count) == case, (count, 1)).astype(float),
         "region": np.tile(used == unsafe.region[case], (count, 1)).astype(float),
     }
+
+
+def test_bounds_from_best_to_worst(tmp_path: Path) -> None:
+    """Binaries left by intervals, CROWN, and CROWN with optimised slopes, on a network of three layers."""
+    rng = np.random.default_rng(4)
+    layers = [(rng.normal(size=s), rng.normal(size=s[1]) / 2) for s in ((3, 12), (12, 12), (12, 12), (12, 2))]
+    network = read_network(save(tmp_path / "net.onnx", layers))
+    task = prove(network, Box.between(np.full(3, -0.4), np.full(3, 0.4)), argmax_is(2, 0))
+    width = {}
+    for bounds in BOUNDS:
+        found = negate_claim(task, "margin", bounds).problem.vars
+        width[bounds] = sum(float((var.upper - var.lower).sum()) for var in found.values())
+    assert width["optimised"] < 0.999 * width["crown"] and width["crown"] < 0.9 * width["interval"]
 
 
 def test_what_the_guarantee_says(tmp_path: Path) -> None:
