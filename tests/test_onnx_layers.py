@@ -109,6 +109,11 @@ SHAPES: dict[str, tuple[str, Case]] = {
         "conv", Case([node("Conv", "input k", "q"), node("Mul", "q a", "out")],
                      {"k": KERNEL, "a": [[[2.5]], [[-0.7]]]}, IMAGE)
     ),
+    "skipped image": (
+        "fn conv identity+identity",
+        Case([node("Relu", "input", "p"), node("Conv", "p k", "q", pads=[1, 1, 0, 0]), node("Add", "q p", "out")],
+             {"k": np.rint(KERNEL[:1])}, IMAGE)
+    ),
     "normalised product": (
         "dense",
         Case([node("MatMul", "input w", "p"), node("Reshape", "p e", "q"), NORMALISE],

@@ -164,6 +164,15 @@ CASES = {
         [node("Div", "input d", "s"), node("Concat", "s input", "t", axis=1), node("Relu", "t", "out")],
         {"d": np.array([3.0, 5, -7, 1])}, whole=False,
     ),
+    "concat-nothing": Case(
+        [node("MatMul", "input w", "p"), node("Slice", "p a a b", "q"), node("Concat", "input q", "r", axis=1),
+         node("Relu", "r", "out")],
+        {"w": W, "a": [2], "b": [1]},
+    ),
+    "where-nowhere": Case(
+        [node("MatMul", "input w", "p"), node("Where", "c p input", "q"), node("Relu", "q", "out")],
+        {"w": whole(4, 4), "c": np.array(False)},
+    ),
     "concat-one": Case([node("Concat", "input", "out", axis=0)]),
     "slice": Case([node("Slice", "input s e", "p"), RELU], {"s": [0, 0, 1], "e": [1, 1, 3]}, IMAGE),
     "slice-axes": Case([node("Slice", "input s e a", "p"), RELU], {"s": [1, 0], "e": [9, -1], "a": [2, -3]}, IMAGE),

@@ -86,6 +86,10 @@ CASES: dict[str, tuple[str, Case]] = {
     "slice-inputs": (r"has 2 inputs\n  help: needs 3 to 5", one("Slice", "input a", {"a": [0]})),
     "slice-attributes": ("needs starts and ends", one("Slice", "input", opset=9)),
     "concat-inputs": (r"has 0 inputs\n  help: needs 1 or more", one("Concat", "", axis=0)),
+    "empty": (
+        r"a computed tensor without elements, of shape \(1, 0\)",
+        Case([node("Slice", "input a a b", "p"), node("Relu", "p", "out")], {"a": [2], "b": [1]}),
+    ),
     "gather-computed": ("indices are no constant integers", one("Gather", "a input", {"a": FOUR})),
     "gather-range": (r"an index is not in -4..3", one("Gather", "input a", {"a": [4]}, axis=1)),
     "gather-axis": ("axis -3 of a tensor with 2 axes", one("Gather", "input a", {"a": [0]}, axis=-3)),

@@ -63,6 +63,7 @@ class Graph(Layers):
     def assemble(self, shape: tuple[int, ...], pieces: Sequence[tuple[Value, IntArray]]) -> Value:
         """A tensor that has the elements of each piece at the flat positions beside it, and zeros elsewhere."""
         size = int(np.prod(shape, dtype=np.int64))
+        pieces = [piece for piece in pieces if piece[1].size] or pieces[:1]
         if all(isinstance(value, np.ndarray) for value, _ in pieces):
             kind = np.result_type(*(np.asarray(value).dtype for value, _ in pieces))
             filled = np.zeros(size, dtype=kind)

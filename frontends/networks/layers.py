@@ -115,6 +115,9 @@ class Layers:
     def _append(
         self, kind: str, shape: tuple[int, ...], rule: Rule, node: str, divisor: FloatArray | None = None
     ) -> Tensor:
+        if not prod(shape):
+            message = f"a computed tensor without elements, of shape {shape}"
+            raise self.fail(message, "check how the network was exported")
         self._counts[kind] += 1
         name = f"{kind}{self._counts[kind]}"
         self.layers.append(Layer(name, shape, rule, node or self.node, divisor))
