@@ -188,6 +188,10 @@ def test_problems_below_the_goal_stop_early_and_others_go_on() -> None:
     reached = alone.most < goal
     assert (together.most[reached] < goal + 1e-5).all()
     assert together.most[~reached] == pytest.approx(alone.most[~reached], abs=1e-5)
+    coarse = optimise(problems, STEPS, goal=-np.inf, grid=64)
+    assert coarse.most == pytest.approx(alone.most, abs=0.1)
+    for tilt in coarse.parameters.tilts.values():
+        assert (tilt * 64 == np.rint(tilt * 64)).all()
     first = optimise(problems, STEPS, over=lambda: True)
     assert first.most == pytest.approx(rigorous(problems, default_parameters(problems)).most, abs=1e-5)
 

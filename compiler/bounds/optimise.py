@@ -89,11 +89,15 @@ def optimise(
     goal: float = -1e-9,
     over: Callable[[], bool] = lambda: False,
     reading: str = "dyadic",
+    grid: int = 0,
 ) -> Optimised:
-    """Improve the bounds of all problems from ``start`` (left as it is); stops early where ``over()``."""
+    """Improve the bounds of all problems from ``start`` (left as it is); stops early where ``over()``.
+
+    ``grid``: round tilts to multiples of 1 / grid. Up to 1024 they are numbers of float16, and pack well.
+    """
     best = (start or default_parameters(problems)).pick(np.arange(problems.count))
     descend(problems, best, schedule, goal, over)
-    return rigorous(problems, rounded(best), reading)
+    return rigorous(problems, rounded(best, grid), reading)
 
 
 def descend(
@@ -162,13 +166,14 @@ class Adam:
         return np.asarray(first / (1 - FIRST**self.count) / (size + SMALL))
 
 
-def rounded(parameters: Parameters) -> Parameters:
-    """The same as numbers of float32, still in their ranges."""
+def rounded(parameters: Parameters, grid: int = 0) -> Parameters:
+    """The same as numbers of float32, still in their ranges; tilts as multiples of 1 / grid, where there is one."""
 
     def single(array: FloatArray) -> FloatArray:
         return array.astype(np.float32).astype(np.float64)
 
-    tilts = {name: np.clip(single(array), 0.0, 1.0) for name, array in parameters.tilts.items()}
+    tilts = {name: np.rint(array * grid) / grid if grid else array for name, array in parameters.tilts.items()}
+    tilts = {name: np.clip(single(array), 0.0, 1.0) for name, array in tilts.items()}
     return Parameters(tilts, np.maximum(single(parameters.multipliers), 0.0), single(parameters.weights))
 
 

@@ -53,4 +53,5 @@ class LeakyRelu(Function):
         return Lines([least], np.zeros_like(offset), [slope], offset)
 
     def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
-        return np.asarray(upper[0] >= -lower[0], dtype=np.float64)
+        """That of the default where it matters, 0 where the function is decided (so that many are equal)."""
+        return np.asarray((upper[0] >= -lower[0]) & (lower[0] < 0), dtype=np.float64)
