@@ -29,6 +29,7 @@ from ..pipeline import Pipeline, Trace
 from .claim import Claim
 from .clock import Clock
 from .inquiry import Inquiry
+from .root import leaf
 
 CLEAR = 1e-6
 """A solver's bound on a margin has to be at least this far below 0 to count: its tolerances are of this size."""
@@ -49,7 +50,9 @@ class Milp:
             start = perf_counter()
             box = crown_bounds(inquiry.view, {inquiry.task.inputs: (unsafe.lower[[region]], unsafe.upper[[region]])})
             if any((low > high).any() for low, high in box.values()):
-                continue  # linear bounds refute it, with a certificate
+                cases = inquiry.cases_of(region)
+                inquiry.refuted(cases, leaf(cases), "excluded by bounds, the box has no point")
+                continue
             trace = Pipeline.parse(RELAXED).run(on_box(inquiry.task.problem, box))
             inquiry.time("compile", start)
             size = sum(var.size for var in trace.problem.vars.values() if var.discrete)
@@ -65,7 +68,8 @@ class Milp:
         number = np.array([case])
         most = float(Claim(inquiry.view, inquiry.unsafe).most(box, inquiry.unsafe.rows_of(number))[0].min())
         if most < 0:
-            return  # linear bounds refute it, with a certificate
+            inquiry.refuted(number, leaf(number), "excluded by linear bounds")
+            return
         seconds = None if clock.end is None else clock.left / max(1, int(inquiry.open.sum()))
         start = perf_counter()
         problem = margin_problem(trace.problem, inquiry.unsafe.pick(number), most)
