@@ -171,8 +171,9 @@ def chosen(draft: Draft) -> None:
     (name, shape), (other, wide) = draft.pick(), draft.pick()
     if wide != shape:
         other, wide = draft.whole(shape), shape
-    holds = np.array(draft.draw(st.lists(st.booleans(), min_size=shape[-1], max_size=shape[-1]))) if shape else True
-    draft.add("Where", f"{draft.constant(np.asarray(holds))} {name} {other}", wide)
+    last = shape[-1] if shape else 1
+    holds = np.array([True, *draft.draw(st.lists(st.booleans(), min_size=last - 1, max_size=last - 1))])
+    draft.add("Where", f"{draft.constant(holds if shape else np.array(True))} {name} {other}", wide)
 
 
 def tiled(draft: Draft) -> None:
