@@ -10,17 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir.counterexample import unsafe_in_reals
+from ...ir.counterexample import products, unsafe_in_reals
 from ...ir.enclosure import enclose
 from ...ir.exact import Exact
 from ...ir.protocols import Runner
 from ...ir.tasks import Prove
 from ...ir.types import BoolArray, FloatArray, IntArray
 from ...ir.unsafe import UnsafeSet
+from ..search.clock import SPARE, Clock
 from .view import NetView
 
 ARITHMETIC = ("both", "float32-only", "real-only")
 """Best first."""
+PRODUCT = 1e-6
+"""Seconds that a product of exact numbers takes, about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +43,13 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class Checker:
-    """A witness of a case has to lie in that case's inner box."""
+    """A witness of a case has to lie in that case's inner box. Rationals that would take longer than what is left of
+    ``clock`` are not tried: a point that needs them stays undecided in real arithmetic."""
 
     view: NetView
     task: Prove
     runner: Runner | None
+    clock: Clock | None = None
 
     @property
     def unsafe(self) -> UnsafeSet:
@@ -85,7 +90,7 @@ class Checker:
         for k in np.argsort(-(4 * rounded + 2 * real + unsettled), kind="stable").tolist():
             if not rounded[k] and (best is not None or not (real[k] or unsettled[k])):
                 break
-            cases = (unsafe_in_reals(self.task, points[k : k + 1])[0] if unsettled[k] else state[k]) > 0
+            cases = (self.exactly(points[k]) if unsettled[k] else state[k]) > 0
             if rounded[k] or cases.any():
                 kind = "both" if rounded[k] and cases.any() else "float32-only" if rounded[k] else "real-only"
                 text = self.unsafe.texts[int((cases if cases.any() else table[k]).argmax())]
@@ -98,11 +103,17 @@ class Checker:
         """The first point that is unsafe in real arithmetic."""
         state, real, unsettled = self.in_reals(points)
         for k in [*np.flatnonzero(real).tolist(), *np.flatnonzero(unsettled).tolist()]:
-            cases = (unsafe_in_reals(self.task, points[k : k + 1])[0] if unsettled[k] else state[k]) > 0
+            cases = (self.exactly(points[k]) if unsettled[k] else state[k]) > 0
             if cases.any():
                 outputs = self.view.forward({self.task.inputs: points[k : k + 1]})[self.task.outputs][0]
                 return Witness(points[k], outputs, "real-only", self.unsafe.texts[int(cases.argmax())])
         return None
+
+    def exactly(self, point: FloatArray) -> IntArray:
+        """As :func:`unsafe_in_reals` says of a point, [C]; zeros where there is no time for it."""
+        if self.clock is not None and products(self.task) * PRODUCT > self.clock.left + SPARE:
+            return np.zeros(self.unsafe.count, np.int64)
+        return np.asarray(unsafe_in_reals(self.task, point[None])[0])
 
     def in_reals(self, points: FloatArray) -> tuple[IntArray, BoolArray, BoolArray]:
         """What intervals prove of cases at points, [B, C] as :meth:`UnsafeSet.decided`; which points [B] they prove

@@ -19,6 +19,7 @@ from time import perf_counter
 import numpy as np
 
 from ...ir.blocks import Fn
+from ...ir.case_tree import NODES
 from ...ir.protocols import Event
 from ...ir.types import AnyArray, BoolArray, FloatArray, IntArray
 from ..bounds.crown import crown_bounds
@@ -89,8 +90,12 @@ class Bisection:
             if stack.bytes + recorder.bytes > self.inquiry.memory:
                 self.inquiry.notes.append("bisection stopped: the memory it may take is used up")
                 return
+            if recorder.count > NODES:
+                self.inquiry.notes.append(f"bisection stopped: a certificate has at most {NODES:,} nodes")
+                return
             yield Event(f"bisection: {self.boxes} boxes, {stack.size} open", self.boxes)
-        self.finish(recorder, cases)
+        if not self.inquiry.settled:  # else boxes may have been dropped
+            self.finish(recorder, cases)
 
     def roots(self, regions: IntArray, cases: list[IntArray]) -> dict[str, AnyArray]:
         """The boxes of the regions; ``cases`` [B, K]: which they have, -1 where there are fewer."""
@@ -109,7 +114,8 @@ class Bisection:
 
     def next_batch(self, batch: int, seconds: float, stack: Stack) -> int:
         widest = max((self.view.problem.vars[name].size for name in self.kept), default=1)
-        most = int(np.clip(WORK / (8 * widest * widest), 1, MOST))
+        rows = int(self.inquiry.open.sum()) * self.unsafe.lower.shape[1]
+        most = int(np.clip(WORK / (8 * max(widest * widest, rows)), 1, MOST))
         if stack.size:  # open boxes may pile up to about depth times batch
             most = max(1, min(most, int(self.inquiry.memory / (80 * max(1, stack.bytes // stack.size)))))
         return min(most, 2 * batch if seconds < SECONDS / 2 else batch if seconds < SECONDS else max(1, batch // 2))

@@ -21,12 +21,13 @@ from ...ir.protocols import Event
 from ...ir.types import AnyArray, FloatArray, IntArray
 from ..bounds.interval import Bounds, function_interval
 from ..bounds.optimise import Optimised, Schedule, case_problems, default_parameters, optimise
-from ..bounds.relaxed import Parameters, Relaxed
+from ..bounds.relaxed import Parameters, Problems, Relaxed
 from ..bounds.splits import Splits
 from ..networks.attack import Attack
 from .claim import Claim
 from .clock import Clock
 from .inquiry import Inquiry
+from .leaf_lp import LeafLp
 from .phases import Chosen, Phases
 from .recorder import Leaves, Recorder
 from .root import Root, batches, bounded, single
@@ -39,6 +40,8 @@ NODE = Schedule(steps=20)
 MOST = 256
 WORK = 1 << 22
 """Numbers of one array of a batch of nodes."""
+NEAR = 1e-7
+"""Points that miss by no more than this, relatively, are looked at: float32 may take them."""
 DEPTH = 16
 """Splits that a node has room for at first."""
 POLISH = 4
@@ -58,6 +61,7 @@ class Branching:
         self.view, self.unsafe = self.inquiry.view, self.inquiry.unsafe
         self.inputs = self.inquiry.task.inputs
         self.claim, self.phases = Claim(self.view, self.unsafe), Phases(self.view, self.inputs)
+        self.programs = LeafLp(self.view, self.inputs, self.inquiry.tools.open_lp)
         self.width = max(low.size for low in (var.lower for var in self.view.problem.vars.values()))
 
     @property
@@ -156,10 +160,45 @@ class Tree:
         tilts = {name: tilt[left] for name, tilt in found.parameters.tilts.items()}
         kept = {name: coef[left] for name, coef in found.kept.items()}
         chosen = self.phases.choose(some, kept, tilts, TRIED)
+        left, chosen = self.settled(state, problems, found, left, chosen, clock)
+        if self.inquiry.settled or not len(left):
+            return
+        some = {name: sides if len(sides[0]) == 1 else (sides[0][left], sides[1][left]) for name, sides in box.items()}
         chosen = self.tried(state["tree"][left], splits.pick(left), found.parameters.pick(left), found.most[left], chosen)
         chosen = self.with_inputs(chosen, some, found.slopes[self.search.inputs][left])
         order = np.argsort(found.most[left], kind="stable")
         self.push(take(state, left[order]), found.parameters.pick(left[order]), chosen, order)
+
+    def settled(
+        self, state: dict[str, AnyArray], problems: Problems, found: Optimised, left: IntArray, chosen: Chosen, clock: Clock
+    ) -> tuple[IntArray, Chosen]:
+        """Settle open nodes without a phase to split by linear programs; returns those that stay open."""
+        bare = np.flatnonzero(chosen.promise[:, 0] <= 0)
+        nodes, better = [], found.parameters.pick(left[bare])
+        for place, node in enumerate(left[bare].tolist()):
+            if clock.over or self.inquiry.settled:
+                break
+            answer = self.search.programs.solve(problems, node, found.parameters.tilts, clock)
+            if answer is None:
+                continue
+            if answer.point is not None:
+                point, case = answer.point[None], self.cases[state["tree"][[node]]]
+                margin = self.unsafe.margins(self.view.forward({self.search.inputs: point}))[0, case]
+                if margin[0] >= -NEAR * (1.0 + np.abs(self.unsafe.forms.offset).max()):
+                    self.inquiry.look(point, case, margin)
+            if answer.weights is not None and answer.multipliers is not None:
+                better.weights[place], better.multipliers[place] = answer.weights, answer.multipliers
+                nodes.append(place)
+        if self.inquiry.settled or not nodes:
+            return left, chosen
+        again = optimise(
+            problems.pick(left[bare[nodes]]), Schedule(steps=0), better.pick(np.array(nodes)),
+            reading=self.unsafe.reading,
+        )  # fmt: skip
+        out = again.most < 0
+        self.close(take(state, left[bare[nodes]][out]), again, np.flatnonzero(out))
+        keep = np.setdiff1d(np.arange(len(left)), bare[nodes][out])
+        return left[keep], Chosen(*(array[keep] for array in vars(chosen).values()))
 
     def tried(
         self, tree: IntArray, splits: Splits, at: Parameters, most: FloatArray, chosen: Chosen
@@ -229,7 +268,7 @@ class Tree:
         low, high = (side if len(side) == 1 else side[left] for side in box[self.search.inputs])
         points = np.where(slope > 0, high, np.where(slope < 0, low, low / 2 + high / 2))
         case = self.cases[tree]
-        margins = self.unsafe.margins(self.view.forward({self.search.inputs: points}))[np.arange(len(points)), case]
+        margins = self.unsafe.own_least(self.view.forward({self.search.inputs: points}), case)[0]
         margins = np.nan_to_num(margins, nan=-np.inf)
         good = np.flatnonzero(margins >= 0)
         if len(good):
@@ -245,7 +284,7 @@ class Tree:
 
     def with_inputs(self, chosen: Chosen, box: Mapping[str, Bounds], slope: FloatArray) -> Chosen:
         """Where no argument is worth a split, halve the input that the bound depends on most."""
-        none = chosen.promise <= 0
+        none = ~(chosen.promise > 0)
         if not none.any():
             return chosen
         low, high = (np.broadcast_to(side, slope.shape) for side in box[self.search.inputs])

@@ -75,7 +75,7 @@ class Inquiry:
 
     @property
     def checker(self) -> Checker:
-        return Checker(self.view, self.task, self.tools.runner)
+        return Checker(self.view, self.task, self.tools.runner, Clock(self.limits))
 
     def time(self, name: str, start: float) -> None:
         self.timings[name] = self.timings.get(name, 0.0) + perf_counter() - start

@@ -77,7 +77,7 @@ def play(inquiry: Inquiry, searches: list[Search], milp: bool = True) -> Generat
         if not live:
             break
         fresh = [turn for turn in live if turn.seconds == 0.0]
-        turn = fresh[0] if fresh else min(live, key=lambda turn: turn.needs)
+        turn = fresh[0] if fresh else min(live, key=lambda turn: (turn.needs, turn.seconds))
         yield from turn.play(max(SLICE, turn.seconds / 5), inquiry)
         spent = perf_counter() - start
         if inquiry.settled or clock.over or turn.done:

@@ -25,6 +25,8 @@ from .inquiry import Inquiry
 
 ROOT = Schedule(steps=40)
 """Steps of gradient for the lines of each case."""
+CORNERS = 64
+"""Cases whose bounds are tried as points, those with the greatest bounds."""
 TABLE = 1 << 24
 """Most numbers of one table of cases and neurons."""
 
@@ -51,14 +53,21 @@ def bounded(inquiry: Inquiry, claim: Claim, region: int, clock: Clock) -> Root:
     out = claim.excluded(most, cases)[0]
     if out.any():
         inquiry.refuted(cases[out], leaf(cases[out]), "excluded by linear bounds")
-    corners = found.corner[0][place]
-    margins = unsafe.pick(cases).margins(inquiry.view.forward({inquiry.task.inputs: corners}))
-    point, case = np.unravel_index(np.argmax(np.nan_to_num(margins, nan=-np.inf)), margins.shape)
-    if margins[point, case] >= 0:
-        inquiry.look(corners[[point]], cases[[case]], margins[[point], [case]])
+    left = np.flatnonzero(~out)
+    best = left[np.argsort(-np.minimum.reduceat(most[0], claim.starts(cases))[left], kind="stable")[:CORNERS]]
+    owner = np.repeat(np.arange(len(cases)), np.diff(unsafe.start)[cases])
+    mine = np.flatnonzero(np.isin(owner, best))
+    try_points(inquiry, found.corner[0][place[mine]], cases[owner[mine]])
     if not inquiry.settled and not clock.over:
         root = improved(inquiry, root, region, clock)
     return root
+
+
+def try_points(inquiry: Inquiry, points: FloatArray, case: IntArray) -> None:
+    """Look at points [P, n] as witnesses of cases [P]."""
+    margins = inquiry.unsafe.own_least(inquiry.view.forward({inquiry.task.inputs: points}), case)[0]
+    good = np.flatnonzero(margins >= 0)
+    inquiry.look(points[good], case[good], margins[good])
 
 
 def refute_all(inquiry: Inquiry, clock: Clock) -> None:
