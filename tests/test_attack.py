@@ -1,4 +1,4 @@
-"""The search for counterexamples by points: margins and gradients, boxes, cases, starts along the outputs, deadlines."""
+"""The search for counterexamples by points: margins and gradients, boxes, cases, starts, deadlines."""
 
 from __future__ import annotations
 

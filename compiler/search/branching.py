@@ -164,14 +164,16 @@ class Tree:
         if self.inquiry.settled or not len(left):
             return
         some = {name: sides if len(sides[0]) == 1 else (sides[0][left], sides[1][left]) for name, sides in box.items()}
-        chosen = self.tried(state["tree"][left], splits.pick(left), found.parameters.pick(left), found.most[left], chosen)
+        tree, at = state["tree"][left], found.parameters.pick(left)
+        chosen = self.tried(tree, splits.pick(left), at, found.most[left], chosen)
         chosen = self.with_inputs(chosen, some, found.slopes[self.search.inputs][left])
         order = np.argsort(found.most[left], kind="stable")
         self.push(take(state, left[order]), found.parameters.pick(left[order]), chosen, order)
 
     def settled(
-        self, state: dict[str, AnyArray], problems: Problems, found: Optimised, left: IntArray, chosen: Chosen, clock: Clock
-    ) -> tuple[IntArray, Chosen]:
+        self, state: dict[str, AnyArray], problems: Problems, found: Optimised, left: IntArray, chosen: Chosen,
+        clock: Clock,
+    ) -> tuple[IntArray, Chosen]:  # fmt: skip
         """Settle open nodes without a phase to split by linear programs; returns those that stay open."""
         bare = np.flatnonzero(chosen.promise[:, 0] <= 0)
         nodes, better = [], found.parameters.pick(left[bare])
@@ -191,12 +193,16 @@ class Tree:
                 nodes.append(place)
         if self.inquiry.settled or not nodes:
             return left, chosen
+        some = left[bare[nodes]]
         again = optimise(
-            problems.pick(left[bare[nodes]]), Schedule(steps=0), better.pick(np.array(nodes)),
-            reading=self.unsafe.reading,
-        )  # fmt: skip
+            problems.pick(some), Schedule(steps=0), better.pick(np.array(nodes)), reading=self.unsafe.reading
+        )
         out = again.most < 0
-        self.close(take(state, left[bare[nodes]][out]), again, np.flatnonzero(out))
+        self.close(take(state, some[out]), again, np.flatnonzero(out))
+        found.parameters.store(some, again.parameters)  # what they depend on now may be something to split
+        anew = self.phases.choose(problems.pick(some).box, again.kept, again.parameters.tilts, TRIED)
+        for mine, given in zip(vars(chosen).values(), vars(anew).values(), strict=True):
+            mine[bare[nodes]] = given
         keep = np.setdiff1d(np.arange(len(left)), bare[nodes][out])
         return left[keep], Chosen(*(array[keep] for array in vars(chosen).values()))
 
@@ -227,7 +233,7 @@ class Tree:
         """The splits on the way to each node, without the room that none needs."""
         deep = int(state["depth"].max(initial=0))
         keys = ("block", "element", "value", "above")
-        return Splits(self.phases.names, *(state[key][:, :deep] for key in keys))  # type: ignore[arg-type]
+        return Splits(self.phases.names, *(state[key][:, :deep] for key in keys))
 
     def parameters(self, state: Mapping[str, AnyArray], deep: int) -> Parameters:
         tilts = {key[5:]: wide(array) for key, array in state.items() if key.startswith("tilt:")}

@@ -23,14 +23,16 @@ from ..networks.view import NetView
 
 BELOW = 0.3
 """How much a gap below counts against one above: other lines may close it without a split."""
+DECIDED = 1e-9
+"""Gaps of no more than this, relative to the argument, are rounding."""
 SHARES = (0.0, 0.5, 1.0)
 """Where gaps are measured besides the kinks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """A split for each of N boxes, arrays [N], or several, [N, K]: ``block`` (number of a name), ``element``, ``value``;
-    a split is worth nothing where its ``promise`` is 0."""
+    """A split for each of N boxes, arrays [N], or several, [N, K]: ``block`` (number of a name), ``element``,
+    ``value``; a split is worth nothing where its ``promise`` is 0."""
 
     block: IntArray
     element: IntArray
@@ -39,10 +41,10 @@ class Chosen:
 
     def pick(self, index: IntArray) -> Chosen:
         """One of the splits of each box: number ``index`` [N] of those in [N, K]."""
-        return Chosen(*(
-            np.take_along_axis(array, index[:, None], axis=1)[:, 0]
-            for array in (self.block, self.element, self.value, self.promise)
-        ))  # fmt: skip
+        each = np.arange(len(index))
+        return Chosen(
+            self.block[each, index], self.element[each, index], self.value[each, index], self.promise[each, index]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,8 @@ class Phases:
                 value = fn.function.value([point])
                 above = np.fmax(above, lines.upper_slopes[0] * point + lines.upper_offset - value)
                 below = np.fmax(below, value - lines.lower_slopes[0] * point - lines.lower_offset)
+            size = 1.0 + np.fmax(np.abs(low), np.abs(high))
+            above, below = (np.where(gap > DECIDED * size, gap, 0.0) for gap in (above, below))
         other = np.fmin(-low, high) if fn.function.kinks else below
         below = np.fmin(below, np.fmax(other, 0.0))
         return np.where(coef > 0, coef * above, -coef * below * BELOW)
