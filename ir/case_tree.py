@@ -282,7 +282,7 @@ def check_shape(forest: Forest) -> None:
     if value is not None and np.isinf(value).any():
         raise fault("a split is at infinity")
     for flat in (forest.weights, forest.multipliers):
-        if flat is not None and not (np.isfinite(flat) & (flat >= 0)).all():  # type: ignore[operator]
+        if flat is not None and not (np.isfinite(flat) & (flat >= 0)).all():
             raise fault("a weight or multiplier is negative or no number")
     open_before = len(start) - 1 + np.concatenate([[0], np.cumsum(np.where(forest.leaf, -1, 1))])
     if open_before[-1] != 0 or (open_before[:-1] < 1).any():

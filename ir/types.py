@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
-AnyArray = NDArray[np.generic]
+AnyArray = NDArray[Any]
 
 Values = Mapping[str, FloatArray]
 """Values of many samples at once: variable block name -> array [B, size of the block]."""

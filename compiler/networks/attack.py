@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir.types import FloatArray, IntArray
+from ...ir.types import BoolArray, FloatArray, IntArray
 from ...ir.unsafe import UnsafeSet
 from ..search.clock import Clock
 from .descent import OwnRows, slope
@@ -112,7 +112,8 @@ class Attack:
 
     def possible(self) -> IntArray:
         """The cases whose inner box holds a point."""
-        return np.flatnonzero((self.unsafe.inner_lower <= self.unsafe.inner_upper).all(axis=1)[self.unsafe.region])
+        fine: BoolArray = np.asarray((self.unsafe.inner_lower <= self.unsafe.inner_upper).all(axis=1))
+        return np.flatnonzero(fine[self.unsafe.region])
 
     def best_starts(self, points: FloatArray, cases: IntArray, starts: int) -> Candidates:
         """For each of some cases of one box, the best of points [P, n] that lie in it."""

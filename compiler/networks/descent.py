@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ...ir.blocks import Fn
-from ...ir.sums import sum_rows
+from ...ir.sums import sum_by, sum_rows
 from ...ir.types import BoolArray, FloatArray, IntArray, Values
 from ...ir.unsafe import UnsafeSet
 from .view import NetView
@@ -52,11 +52,11 @@ class OwnRows:
 
     def seeds(self, weight: FloatArray, values: Values) -> dict[str, FloatArray]:
         """The derivative of the rows added up with ``weight`` [K] by the blocks that they read."""
-        found = {}
+        found: dict[str, FloatArray] = {}
         for name, part in self.parts.items():
             row, column = part.coords
             points, size = values[name].shape
-            flat = np.bincount(self.point[row] * size + column, weight[row] * part.data, points * size)
+            flat = sum_by(self.point[row] * size + column, weight[row] * part.data, points * size)
             found[name] = flat.reshape(points, size)
         return found
 

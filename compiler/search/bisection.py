@@ -178,7 +178,7 @@ class Bisection:
     def slopes(self, slope: FloatArray, place: IntArray, weight: FloatArray) -> FloatArray:
         """Input coefficients [B, n] of the linear bounds of the rows, added up with ``weight``."""
         combined = np.zeros(slope.shape[:2])
-        np.add.at(combined, (slice(None), place), weight)
+        np.add.at(combined.T, place, weight.T)
         return np.asarray(np.matmul(combined[:, None], slope)[:, 0])
 
     def sample(
@@ -203,7 +203,7 @@ class Bisection:
             self.inquiry.time("attack", begun)
             if len(found.margin) and found.margin[0] >= 0:
                 self.inquiry.look(found.points, found.case, found.margin)
-        return np.maximum(*np.split(best, 2))
+        return np.asarray(np.maximum(best[: len(lower)], best[len(lower) :]))
 
     def remember(self, points: FloatArray, case: IntArray, margin: FloatArray) -> None:
         """Keep the best points seen."""
@@ -277,9 +277,9 @@ def contracted(
     low = np.where((slope > 0) & (low > lower[:, None]), low, lower[:, None])
     high = np.where((slope < 0) & (high < upper[:, None]), high, upper[:, None])
     low, high = np.maximum.reduceat(low, starts, axis=1), np.minimum.reduceat(high, starts, axis=1)
-    alive = alive & ~(low > high).any(axis=2)
+    alive = np.asarray(alive & ~(low > high).any(axis=2))
     low = np.where(alive[..., None], low, np.inf).min(axis=1)
     high = np.where(alive[..., None], high, -np.inf).max(axis=1)
-    gone = ~alive.any(axis=1)
+    gone: BoolArray = np.asarray(~alive.any(axis=1))
     keep = gone[:, None]
     return np.where(keep, lower, np.maximum(low, lower)), np.where(keep, upper, np.minimum(high, upper)), gone

@@ -144,6 +144,6 @@ class Inquiry:
             found += [f"{text}: {reason}" for text in texts]
             if len(cases) > DETAILS:
                 found.append(f"{len(cases) - DETAILS} further cases: {reason}")
-        left = np.flatnonzero(self.open)[:DETAILS] if self.witness is None else []
+        left = np.flatnonzero(self.open)[:DETAILS].tolist() if self.witness is None else []
         found += [f"{self.unsafe.texts[case]}: open" for case in left]
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -86,11 +87,11 @@ class Recorder:
             None if np.isnan(value).all() else value[order], bounds, contract, layers=layers, **extra,
         )  # fmt: skip
 
-    def _leaf_data(self, leaf: IntArray, depth: IntArray, plain: Mapping[str, float]) -> dict[str, object]:
+    def _leaf_data(self, leaf: IntArray, depth: IntArray, plain: Mapping[str, float]) -> dict[str, Any]:
         """Chunks in the order of the leaves; leaves without data get zeros (tilts: ``plain``)."""
         place = np.full(self.count, -1, np.int64)
         place[leaf] = np.arange(len(leaf))
-        found: dict[str, object] = {}
+        found: dict[str, Any] = {}
         names = sorted({name for one in self._leaves for name in one.tilts})
         if names:
             tilts = {}
