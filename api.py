@@ -304,10 +304,12 @@ class Tools:
 def prove(task: Prove, options: Mapping[str, Any], limits: Limits, progress: Progress | None) -> Answer:
     """A question about a network, through the driver that its ``compile { method = ... }`` names (default: verify)."""
     from .compiler.driver import DRIVERS
+    from .ir.registry import class_name
 
     asked = str(options.get("method", "verify"))
     method = {"milp": "milp-prove"}.get(asked, asked)
-    if method not in DRIVERS or not hasattr(DRIVERS[method], "search") or {"master", "via"} & set(options):
+    known = method in DRIVERS and hasattr(getattr(DRIVERS.module(method), class_name(method), None), "search")
+    if not known or {"master", "via"} & set(options):
         what = ", ".join(f"{key} = {options[key]}" for key in ("method", "master", "via") if key in options)
         hint = "leave it out, or choose one of verify, bisect, branch, milp"
         raise Refused(f"{what} is not available in this version", code="not-yet", hint=hint)
