@@ -61,7 +61,7 @@ from .types import AnyArray, BoolArray, FloatArray, IntArray
 
 KIND = "case-tree"
 MODES = ("fresh", "kept")
-NODES = 1 << 24
+NODES = 1 << 22
 """Most nodes of a certificate."""
 FORESTS = 20_000
 """Most forests of a certificate, and most layers of a forest."""
