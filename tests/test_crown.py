@@ -170,6 +170,7 @@ def test_large_batches_are_worked_off_in_chunks(monkeypatch: pytest.MonkeyPatch)
     for module in ("crown", "rows"):
         monkeypatch.setattr(f"isinglass.compiler.bounds.{module}.NUMBERS", 1)
     monkeypatch.setattr("isinglass.compiler.bounds.crown.ROWS", 1)
+    monkeypatch.setattr("isinglass.compiler.bounds.crown.LEAST", 2)
     chunked = crown_bounds(view, start, known, tilts)
     for name in whole:
         assert np.concatenate(whole[name]) == pytest.approx(np.concatenate(chunked[name]), abs=1e-12)

@@ -10,7 +10,7 @@ none, since its interval is exact up to rounding. Everything is batched over box
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -27,6 +27,8 @@ DECIDED = 1e-10
 """Lines that are nowhere further apart than this, relative to the values, are as good as one."""
 NUMBERS = 1 << 18
 """Coefficients held at once for a chunk of boxes (2 MB: they should stay in the cache)."""
+LEAST = 16
+"""Boxes in a chunk at the least, for wide networks; the time of a chunk of few boxes is that of the interpreter."""
 ROWS = 1 << 24
 """Coefficients held at once for a chunk of rows of one box (128 MB)."""
 
@@ -36,18 +38,20 @@ def crown_bounds(
     box: BatchBox,
     known: Mapping[str, Bounds] | None = None,
     tilts: Mapping[str, FloatArray] | None = None,
+    over: Callable[[], bool] = lambda: False,
 ) -> dict[str, Bounds]:
     """Bounds [B, n] of all blocks over boxes of the free ones ([B, n] each).
 
     ``known``: block -> bounds [B or 1, n] that hold at all points that are meant (inherited, or split); the result is
     met with them. ``tilts``: output block of a function -> [B or 1, k] in 0..1, which lines to use (default: the
-    function's own choice). Bounds that cross (lower > upper), in any block, say that a box has no such point.
+    function's own choice). Once ``over()``, intervals have to do. Bounds that cross (lower > upper), in any block, say
+    that a box has no such point.
     """
     known, tilts = known or {}, tilts or {}
     batch = len(next(iter(box.values()))[0])
-    size = max(1, min(batch, NUMBERS // max(1, 2 * widest(view) ** 2)))
+    size = min(batch, max(LEAST, NUMBERS // max(1, 2 * widest(view) ** 2)))
     found = [
-        chunk_bounds(view, part(box, piece), part(known, piece), tilt_part(tilts, piece))
+        chunk_bounds(view, part(box, piece), part(known, piece), tilt_part(tilts, piece), over)
         for piece in (slice(start, start + size) for start in range(0, batch, size))
     ]
     if len(found) == 1:
@@ -68,8 +72,9 @@ def empty(bounds: Mapping[str, Bounds]) -> BoolArray:
 
 
 def chunk_bounds(
-    view: NetView, box: BatchBox, known: Mapping[str, Bounds], tilts: Mapping[str, FloatArray]
-) -> dict[str, Bounds]:
+    view: NetView, box: BatchBox, known: Mapping[str, Bounds], tilts: Mapping[str, FloatArray],
+    over: Callable[[], bool],
+) -> dict[str, Bounds]:  # fmt: skip
     """The bounds of one chunk of boxes."""
     batch = len(next(iter(box.values()))[0])
     relaxation = Relaxation(view, {name: met(sides, known.get(name)) for name, sides in box.items()})
@@ -78,6 +83,8 @@ def chunk_bounds(
         if isinstance(step, Fn):
             for name, mask in wanted_elements(step, relaxation.box, exact).items():
                 for index in chunks_of(choose(mask), relaxation):
+                    if over():
+                        break
                     refine(relaxation, name, index, mask)
             name, bounds = step.output, function_interval(step, relaxation.box)
         else:
