@@ -36,7 +36,9 @@ from .states import Stack, take
 TRIED = 4
 """Splits of a node that are tried before one is taken."""
 NODE = Schedule(steps=20)
-"""Steps of gradient at each node, from its parent's lines and multipliers."""
+"""Steps of gradient at each node, from its parent's lines and multipliers: fewer leave deep trees."""
+SHALLOW = Schedule(steps=8)
+"""The same where there is one layer of functions; there the first split is taken untried."""
 MOST = 256
 WORK = 1 << 22
 """Numbers of one array of a batch of nodes."""
@@ -98,6 +100,8 @@ class Tree:
         self.recorder, self.stack = Recorder(len(self.cases)), Stack()
         self.left = np.ones(len(self.cases), np.int64)  # open nodes of each tree
         self.told = False
+        shallow = len(self.phases.functions) <= 1
+        self.schedule, self.tries = (SHALLOW, 1) if shallow else (NODE, TRIED)
 
     def run(self, clock: Clock, weight: float) -> Generator[Event, None, None]:
         others = self.search.share - weight
@@ -145,7 +149,7 @@ class Tree:
         box = self.narrowed(splits)
         problems = case_problems(self.view, self.unsafe.forms, self.rows[state["tree"]], box, splits)
         start = self.parameters(state, splits.depth)
-        schedule = NODE if self.search.nodes >= len(self.cases) else Schedule(steps=0)  # roots have had their steps
+        schedule = self.schedule if self.search.nodes >= len(self.cases) else Schedule(steps=0)  # roots have had theirs
         found = optimise(problems, schedule, start, over=lambda: clock.over, reading=self.unsafe.reading)
         self.search.nodes += count
         closed = found.most < 0
@@ -159,7 +163,7 @@ class Tree:
         some = {name: sides if len(sides[0]) == 1 else (sides[0][left], sides[1][left]) for name, sides in box.items()}
         tilts = {name: tilt[left] for name, tilt in found.parameters.tilts.items()}
         kept = {name: coef[left] for name, coef in found.kept.items()}
-        chosen = self.phases.choose(some, kept, tilts, TRIED)
+        chosen = self.phases.choose(some, kept, tilts, self.tries)
         left, chosen = self.settled(state, problems, found, left, chosen, clock)
         if self.inquiry.settled or not len(left):
             return
@@ -200,7 +204,7 @@ class Tree:
         out = again.most < 0
         self.close(take(state, some[out]), again, np.flatnonzero(out))
         found.parameters.store(some, again.parameters)  # what they depend on now may be something to split
-        anew = self.phases.choose(problems.pick(some).box, again.kept, again.parameters.tilts, TRIED)
+        anew = self.phases.choose(problems.pick(some).box, again.kept, again.parameters.tilts, self.tries)
         for mine, given in zip(vars(chosen).values(), vars(anew).values(), strict=True):
             mine[bare[nodes]] = given
         keep = np.setdiff1d(np.arange(len(left)), bare[nodes][out])
