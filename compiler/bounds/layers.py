@@ -56,7 +56,7 @@ def optimise_layers(
         if not isinstance(fn, Fn) or over():
             continue
         if changed:
-            found, changed = crown_bounds(view, free, found), False
+            found, changed = crown_bounds(view, free, found, over=over), False
         for name, mask in wanted_elements(fn, found, exact).items():
             rows = np.flatnonzero(mask[0])
             if (only is not None and name not in only) or not rows.size:
@@ -68,7 +68,7 @@ def optimise_layers(
             low[0, rows], high[0, rows] = np.maximum(low[0, rows], sides[0]), np.minimum(high[0, rows], sides[1])
             found[name], changed = (low, high), True
             tilts.append(entry)
-    return (crown_bounds(view, free, found) if changed else found), tilts
+    return (crown_bounds(view, free, found, over=over) if changed else found), tilts
 
 
 def improve(

@@ -32,6 +32,9 @@ CLEAR = 1e-5
 BETAS = 0.9, 0.99
 SPREAD = (0.5, 0.5, 0.5, 0.25, 0.25, 0.25)
 """Steps along random combinations of the outputs, for a quarter of the points tried."""
+WORK = 5e7
+"""Products of a pass over all points or runs, in large networks: these get fewer of both, but at least ``LEAST``."""
+LEAST = 8
 TABLE = 1 << 22
 """Most entries of a table of points and rows."""
 
@@ -66,14 +69,14 @@ class Attack:
         rng = np.random.default_rng(seed)
         low, high = self.unsafe.inner_lower, self.unsafe.inner_upper
         regions = np.unique(self.unsafe.region[self.possible()])
-        count = max(1, min(points, TABLE // max(1, len(regions) * self.unsafe.forms.size)))
+        count = max(1, min(points, self.most, TABLE // max(1, len(regions) * self.unsafe.forms.size)))
         found = []
         for region in regions.tolist():
             share = rng.random((count, low.shape[1]))
             share[1::2] = np.rint(share[1::2])  # every other one a corner
             share[0] = 0.5
             tried = np.clip(low[region] + share * (high[region] - low[region]), low[region], high[region])
-            tried = np.vstack([tried, self.spread(tried[: count // 4], low[region], high[region], rng)])
+            tried = np.vstack([tried, self.spread(tried[: count // 4], low[region], high[region], rng, clock)])
             found.append(self.best_starts(tried, np.flatnonzero(self.unsafe.region == region), starts))
             if clock is not None and clock.over:
                 break
@@ -98,13 +101,20 @@ class Attack:
         margin = np.full(2 * len(case), -np.inf)
         return self.climb(Candidates(np.repeat(points, 2, axis=0), np.repeat(case, 2), margin), steps, clock, fine=0.05)
 
+    @property
+    def most(self) -> int:
+        """Points that are worked on at a time."""
+        return max(LEAST, int(WORK / max(1, self.view.products)))
+
     def spread(
-        self, points: FloatArray, low: FloatArray, high: FloatArray, rng: np.random.Generator
+        self, points: FloatArray, low: FloatArray, high: FloatArray, rng: np.random.Generator, clock: Clock | None
     ) -> FloatArray:
         """Points [P, n] moved so that their outputs differ: along random combinations of the outputs, one for each."""
         names = [name for name in self.unsafe.forms.parts if name != self.inputs]
         weight = {name: rng.standard_normal((len(points), self.view.problem.vars[name].size)) for name in names}
         for length in SPREAD if len(points) and names else ():
+            if clock is not None and clock.over:
+                break
             values = self.view.forward({self.inputs: points})
             direction = np.sign(slope(self.view, self.inputs, values, weight))
             points = np.clip(points + length * (high - low) * direction, low, high)
@@ -129,7 +139,7 @@ class Attack:
         """Projected gradient steps from every start, each for its own case; ``fine``: the first step's length."""
         if not len(start.case):
             return start
-        kept = np.argsort(-start.margin, kind="stable")[:RUNS]
+        kept = np.argsort(-start.margin, kind="stable")[: min(RUNS, self.most)]
         case, region = start.case[kept], self.unsafe.region[start.case[kept]]
         low, width = self.unsafe.inner_lower[region], (self.unsafe.inner_upper - self.unsafe.inner_lower)[region]
         high = self.unsafe.inner_upper[region]

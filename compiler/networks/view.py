@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...ir.blocks import Fn
 from ...ir.gradient import pullback
@@ -27,6 +28,11 @@ class NetView:
     def of(cls, problem: Problem) -> NetView:
         """Raises :class:`~isinglass.ir.errors.InputError` where blocks are computed in a circle or twice."""
         return cls(problem, computed(problem), free_blocks(problem))
+
+    @cached_property
+    def products(self) -> int:
+        """Products of numbers that one pass forward takes."""
+        return sum(op.nnz for step in self.steps if not isinstance(step, Fn) for op in step.affine.parts.values())
 
     def box(self) -> dict[str, tuple[FloatArray, FloatArray]]:
         """The stated bounds of the free blocks, as a batch of one."""

@@ -35,7 +35,8 @@ def attack(inquiry: Inquiry, seed: int, clock: Clock, **effort: int) -> None:
     inquiry.time("attack", start)
     if len(found.margin):
         inquiry.best = max(inquiry.best, float(found.margin[0]))
-    good = np.flatnonzero(inquiry.open[found.case])  # those that miss may still hold in float32
+    hopeful = found.margin >= (0.0 if clock.over else -np.inf)  # those that miss may still hold in float32
+    good = np.flatnonzero(inquiry.open[found.case] & hopeful)
     inquiry.look(found.points[good], found.case[good], found.margin[good])
 
 

@@ -126,7 +126,8 @@ class Bisection:
         table = state["cases"]
         table = np.where((table >= 0) & self.inquiry.open[table], table, -1)  # others may have settled some
         known = {name: (state[f"lower:{name}"], state[f"upper:{name}"]) for name in self.kept}
-        box = crown_bounds(self.view, {self.inputs: (state["lower"], state["upper"])}, known)
+        sides = {self.inputs: (state["lower"], state["upper"])}
+        box = crown_bounds(self.view, sides, known, over=lambda: clock.over)
         empty = np.any([(low > high).any(axis=1) for low, high in box.values()], axis=0)
         cases = np.unique(table[table >= 0])
         if not len(cases):

@@ -24,6 +24,8 @@ from .clock import SPARE, Clock
 
 CHECKED = 8
 """Most candidates that are evaluated exactly at a time."""
+EFFORT = 4e6
+"""Products of all their evaluations together; one candidate is always looked at."""
 DETAILS = 20
 """Most cases that are told one by one."""
 
@@ -100,7 +102,8 @@ class Inquiry:
         """
         if not len(points):
             return self.witness is not None
-        order = np.argsort(-margin, kind="stable")[:CHECKED]
+        count = int(np.clip(EFFORT / max(1, self.view.products), 1, CHECKED))
+        order = np.argsort(-margin, kind="stable")[:count]
         self.best = max(self.best, float(margin[order[0]]))
         start = perf_counter()
         found = self.checker.best(points[order], case[order])
@@ -108,7 +111,7 @@ class Inquiry:
         if found is not None and found.rank:
             start = perf_counter()
             attack = Attack(self.view, self.task.inputs, self.unsafe)
-            pushed = attack.push(found.x[None], case[order[:1]], Clock(self.limits, 1.0)).first(CHECKED)
+            pushed = attack.push(found.x[None], case[order[:1]], Clock(self.limits, 1.0)).first(count)
             found = better(found, self.checker.best(pushed.points, pushed.case))
             self.time("attack", start)
         self.witness = better(self.witness, found)

@@ -39,16 +39,23 @@ FLOOR = -1e-5
 
 @dataclass(eq=False)
 class Milp:
-    """One round over all open cases; :meth:`run` may be continued after each."""
+    """One round over all open cases; :meth:`run` may be continued after each.
+
+    Regions with more than ``most`` binaries are left out.
+    """
 
     inquiry: Inquiry
+    most: float = np.inf
 
     def run(self, clock: Clock) -> Generator[Event, None, None]:
         """Until each open case was tried, a witness is found, or the time is over."""
         inquiry, unsafe = self.inquiry, self.inquiry.unsafe
         for region in np.unique(unsafe.region[inquiry.open]).tolist():
+            if clock.over or inquiry.settled:
+                return
             start = perf_counter()
-            box = crown_bounds(inquiry.view, {inquiry.task.inputs: (unsafe.lower[[region]], unsafe.upper[[region]])})
+            sides = {inquiry.task.inputs: (unsafe.lower[[region]], unsafe.upper[[region]])}
+            box = crown_bounds(inquiry.view, sides, over=lambda: clock.over)
             if any((low > high).any() for low, high in box.values()):
                 cases = inquiry.cases_of(region)
                 inquiry.refuted(cases, leaf(cases), "excluded by bounds, the box has no point")
@@ -56,6 +63,8 @@ class Milp:
             trace = Pipeline.parse(RELAXED).run(on_box(inquiry.task.problem, box))
             inquiry.time("compile", start)
             size = sum(var.size for var in trace.problem.vars.values() if var.discrete)
+            if size > self.most:
+                continue
             for case in inquiry.cases_of(region).tolist():
                 if clock.over or inquiry.settled:
                     return

@@ -43,7 +43,7 @@ def bounded(inquiry: Inquiry, claim: Claim, region: int, clock: Clock) -> Root:
     """Refute what the bounds of a region refute without a split."""
     unsafe = inquiry.unsafe
     sides = unsafe.lower[region][None], unsafe.upper[region][None]
-    root = Root(crown_bounds(inquiry.view, {inquiry.task.inputs: sides}))
+    root = Root(crown_bounds(inquiry.view, {inquiry.task.inputs: sides}, over=lambda: clock.over))
     cases = inquiry.cases_of(region)
     if any((low > high).any() for low, high in root.box.values()):
         inquiry.refuted(cases, leaf(cases), "excluded by bounds, the box has no point")
