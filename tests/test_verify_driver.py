@@ -176,7 +176,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     found = World(inquiry_of(saw(2, 1.01, tmp_path)))
 
     class Asked:
-        def __init__(self, inquiry: Inquiry) -> None:
+        def __init__(self, inquiry: Inquiry, most: float = np.inf) -> None:
             pass
 
         def run(self, clock: Clock) -> Generator[Event, None, None]:

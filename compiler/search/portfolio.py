@@ -27,6 +27,8 @@ PATIENCE = 4.0
 """Seconds of searching after which a MILP solver may get its turn."""
 WORD = 0.4
 """Its share of the time that is left."""
+BINARIES = 400
+"""Most binaries with which it gets a turn while searches go on."""
 
 
 class Search(Protocol):
@@ -89,6 +91,7 @@ def play(inquiry: Inquiry, searches: list[Search], milp: bool = True) -> Generat
         hopeless = min(one.needs for one in live) > 0.8 * clock.left
         if not tried and hopeless and spent > min(PATIENCE, clock.left / 4) and not inquiry.settled:
             tried = True
-            yield from Milp(inquiry).run(Clock(inquiry.limits, WORD * clock.left if np.isfinite(clock.left) else 60.0))
+            share = WORD * clock.left if np.isfinite(clock.left) else 60.0
+            yield from Milp(inquiry, BINARIES).run(Clock(inquiry.limits, share))
     if not tried and not inquiry.settled and not clock.over:
         yield from Milp(inquiry).run(clock)
