@@ -11,7 +11,7 @@ source: Wang et al., Formal Security Analysis of Neural Networks using Symbolic 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
@@ -24,14 +24,20 @@ from ...ir.protocols import Event
 from ...ir.types import AnyArray, BoolArray, FloatArray, IntArray
 from ..bounds.crown import crown_bounds
 from ..bounds.interval import Bounds
+from ..bounds.optimise import Schedule, case_problems, default_parameters, optimise
+from ..bounds.relaxed import Problems
 from ..networks.attack import Attack
 from .claim import Claim
 from .clock import Clock
 from .inquiry import Inquiry
-from .recorder import Recorder
+from .recorder import Leaves, Recorder
 from .smear import Smear
 from .states import Stack, join, size_of, take
 
+SHARP = Schedule(steps=8, tilt=0.4, weight=1.0, decay=0.9)
+"""Steps of gradient for boxes that are open otherwise; on 1_1 prop_3 of ACAS Xu they save 95 % of the boxes."""
+GRID = 64
+"""Tilts are multiples of 1/64."""
 FIRST, MOST = 4, 1024
 """Boxes in the first batch, and at the most."""
 WORK = 1 << 26
@@ -56,6 +62,7 @@ class Bisection:
     contract: bool = True
     stuck: set[int] = field(default_factory=set)
     progress: float = 0.0
+    sharp: bool = False  # whether lines are chosen for each box that is open otherwise
 
     def __post_init__(self) -> None:
         self.unsafe, self.view = self.inquiry.unsafe, self.inquiry.view
@@ -75,6 +82,9 @@ class Bisection:
         regions = np.unique(self.unsafe.region[start])
         cases = [start[self.unsafe.region[start] == region] for region in regions.tolist()]
         recorder, stack = Recorder(len(regions)), Stack()
+        sizes = np.diff(self.unsafe.start)[start]
+        straight = all(step.function.straight for step in self.view.steps if isinstance(step, Fn))
+        self.sharp = straight and all(len(mine) == 1 for mine in cases) and len(set(sizes.tolist())) == 1
         stack.push(self.roots(regions, cases))
         batch = FIRST
         while stack.size:
@@ -138,7 +148,9 @@ class Bisection:
         out = np.hstack([out, np.ones((size, 1), np.bool_)])  # for cases that are not there
         slot = np.where(table >= 0, np.searchsorted(cases, table), len(cases))
         table = np.where(np.take_along_axis(out, slot, axis=1), -1, table)
-        left = np.flatnonzero((table >= 0).any(axis=1))
+        shut = (slot < len(cases)).any(axis=1) & (table < 0).all(axis=1)
+        self.keep_plain(state, box, most, cases, np.flatnonzero(shut), recorder)
+        left = self.sharpened(state, box, np.flatnonzero((table >= 0).any(axis=1)), recorder, clock)
         if not len(left):
             return size
         if self.contract:
@@ -163,6 +175,42 @@ class Bisection:
         full[:, rows] = weight
         self.halve(rest, inner, self.smear.strength(inner, full), coefficient, margin, recorder, stack)
         return size
+
+    def sharpened(
+        self, state: dict[str, AnyArray], box: Mapping[str, Bounds], left: IntArray, recorder: Recorder, clock: Clock
+    ) -> IntArray:
+        """The boxes that stay open when their only case is bounded once more, with chosen lines and weights."""
+        if not self.sharp or not len(left):
+            return left
+        problems = self.problems(state, box, left)
+        reading = self.unsafe.reading
+        found = optimise(problems, SHARP, over=lambda: clock.over, reading=reading, grid=GRID)
+        closed = found.most < 0
+        at = found.parameters.pick(closed)
+        recorder.close(leaves(state["node"][left[closed]], {name: at.tilts[name] for name in found.kept}, at.weights))
+        return left[~closed]
+
+    def keep_plain(
+        self, state: dict[str, AnyArray], box: Mapping[str, Bounds], most: FloatArray, cases: IntArray,
+        closed: IntArray, recorder: Recorder,
+    ) -> None:  # fmt: skip
+        """Write down how boxes [L] were closed without choosing: leaves of one tree are all told alike."""
+        if not self.sharp or not len(closed):
+            return
+        problems = self.problems(state, box, closed)
+        at = default_parameters(problems)
+        names = {step.output for step in self.view.steps if isinstance(step, Fn)}
+        rows = problems.constant.shape[1]
+        mine = np.searchsorted(cases, state["cases"][closed, 0])[:, None] * rows + np.arange(rows)
+        best = np.take_along_axis(most[closed], mine, axis=1).argmin(axis=1)
+        recorder.close(leaves(state["node"][closed], {name: at.tilts[name] for name in names}, np.eye(rows)[best]))
+
+    def problems(self, state: dict[str, AnyArray], box: Mapping[str, Bounds], index: IntArray) -> Problems:
+        """The only case of each of some boxes."""
+        case = state["cases"][index, 0]
+        rows = self.unsafe.rows_of(case).reshape(len(index), -1)
+        some = {name: (low[index], high[index]) for name, (low, high) in box.items()}
+        return case_problems(self.view, self.unsafe.forms, rows, some)
 
     def alive(self, table: IntArray, cases: IntArray) -> BoolArray:
         """Which of ``cases`` [B, len(cases)] are open, from numbers [B, K]."""
@@ -259,6 +307,12 @@ class Bisection:
             forest = recorder.forest(fine, (self.inputs,), contract=self.contract, roots=roots)
             self.inquiry.refuted(np.concatenate(fine), forest, f"excluded by bounds on {recorder.count // 2 + 1} boxes")
         self.inquiry.time("bisect", begun)
+
+
+def leaves(nodes: IntArray, tilts: Mapping[str, FloatArray], weights: FloatArray) -> Leaves:
+    """As few bytes as hold numbers of the grid."""
+    small = {name: tilt.astype(np.float16) for name, tilt in tilts.items()}
+    return Leaves(nodes, small, weights.astype(np.float32))
 
 
 def contracted(
