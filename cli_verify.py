@@ -217,8 +217,8 @@ def print_table(lines: list[dict[str, Any]], before: int, to_stderr: bool) -> No
     rows = batch.summary(lines)
     told = any("expected" in line.get("columns", {}) for line in lines)
     known = f" ({before} known before)" if before else ""
-    table = Table(title=f"{len(lines)} instances{known}", title_justify="left")
-    heads = ("decided", *batch.VERDICTS, "certified", *(["wrong"] if told else []), "median s")
+    table = Table(title=f"{len(lines)} instances{known}", title_justify="left", box=None, pad_edge=False)
+    heads = ("decided", *batch.VERDICTS, "certified", *(["wrong"] if told else []), "seconds")
     table.add_column("set")
     for head in heads:
         table.add_column(head, justify="right")
@@ -227,5 +227,5 @@ def print_table(lines: list[dict[str, Any]], before: int, to_stderr: bool) -> No
         wrong = [str(row.wrong)] if told else []
         time = "-" if row.median is None else f"{row.median:.3f}"
         table.add_row(row.name, f"{row.decided}/{row.total}", *counts, str(row.certified), *wrong, time)
-    Console(stderr=to_stderr, width=None if sys.stdout.isatty() else 120).print(table)
+    Console(stderr=to_stderr, width=100).print(table)  # not cut to the width of the terminal
 
