@@ -112,9 +112,12 @@ def enumerated(layers: Layers, lower: Array, upper: Array, rows: Array, shift: A
             left.append(side[:, None] * a)
             right.append(-side * c)
             a, c = on[:, None] * a, on * c
+        sides = np.vstack(left)
+        if (np.minimum(sides * lower, sides * upper).sum(axis=1) > np.concatenate(right) + 1e-6).any():
+            continue  # a neuron has the other phase on the whole box
         weights, bias = layers[-1]
         a, c = rows @ (weights.T @ a), rows @ (weights.T @ c + bias) + shift
-        table = np.block([[np.vstack(left), np.zeros((sum(sizes), 1))], [-a, np.ones((len(a), 1))]])
+        table = np.block([[sides, np.zeros((sum(sizes), 1))], [-a, np.ones((len(a), 1))]])
         found = linprog(
             np.r_[np.zeros(n), -1.0], table, np.concatenate([*right, c]),
             bounds=[*zip(lower, upper, strict=True), (None, None)],
@@ -224,7 +227,7 @@ def test_witnesses_lie_in_the_stated_ball(seed: int, tmp_path: Path) -> None:
 
 
 def hard_case(tmp_path: Path) -> tuple[Prove, float]:
-    """A claim that holds, by a margin that no lines see: y = relu(x) - 2 relu(x - 1/2), at most 1/2 but 3/4 for them."""
+    """A claim that holds by a margin that no lines see: y = relu(x) - 2 relu(x - 1/2), at most 1/2, but 3/4 for them."""
     layers = [(np.array([[1.0, 1.0]]), np.array([0.0, -0.5])), (np.array([[1.0], [-2.0]]), np.zeros(1))]
     return task_of(save(tmp_path / "net.onnx", layers), [-1.0], [1.0], below(1, 0, 0.6)), -0.1
 
