@@ -227,7 +227,7 @@ def test_witnesses_lie_in_the_stated_ball(seed: int, tmp_path: Path) -> None:
 
 
 def hard_case(tmp_path: Path) -> tuple[Prove, float]:
-    """A claim that holds by a margin that no lines see: y = relu(x) - 2 relu(x - 1/2), at most 1/2, but 3/4 for them."""
+    """Holds, by a margin that no lines see: y = relu(x) - 2 relu(x - 1/2), at most 1/2, but 3/4 for them."""
     layers = [(np.array([[1.0, 1.0]]), np.array([0.0, -0.5])), (np.array([[1.0], [-2.0]]), np.zeros(1))]
     return task_of(save(tmp_path / "net.onnx", layers), [-1.0], [1.0], below(1, 0, 0.6)), -0.1
 
