@@ -97,7 +97,8 @@ class Recorder:
             tilts = {}
             for name in names:
                 some = next(one.tilts[name] for one in self._leaves if name in one.tilts)
-                tilts[name] = np.full((len(leaf), some.shape[1]), plain.get(name, 0.0), some.dtype)
+                kind = np.result_type(*(one.tilts[name].dtype for one in self._leaves if name in one.tilts))
+                tilts[name] = np.full((len(leaf), some.shape[1]), plain.get(name, 0.0), kind)
                 for one in self._leaves:
                     if name in one.tilts:
                         kept = place[one.nodes] >= 0
