@@ -1,6 +1,8 @@
 """Writes two questions about `digits.onnx` as VNN-LIB files, and the list `digits.csv` of both for a batch.
 
-    python examples/write_properties.py [FOLDER]      (reads digits.npz; writes digits_7.vnnlib, digits_3.vnnlib, digits.csv)
+    python examples/write_properties.py [FOLDER]
+
+It reads digits.npz and writes digits_7.vnnlib, digits_3.vnnlib and digits.csv.
 
 A VNN-LIB file states what must not happen: every pixel within `eps` of a test image, and yet another digit's output at
 least as great as that of the image's own. `sat` is a counterexample, `unsat` means that there is none.

@@ -117,7 +117,8 @@ def test_a_spec_with_conditions_on_inputs(tmp_path: Path) -> None:
     """Two ways to break it, each in the box that the condition leaves; exact decimals stay exact."""
     save(tmp_path / "net.onnx", [(np.ones((2, 2)), np.zeros(2))])
     head = 'network f = onnx("net.onnx")\nvar x : real[2] in 0..1\nlet y = f(x)\n'
-    task = parse_spec(head + "prove not (0.1 <= x[0] < 0.3 and x[1] >= 1/3) or y[0] <= 1 and y[1] < 2", base_dir=tmp_path)
+    claim = "prove not (0.1 <= x[0] < 0.3 and x[1] >= 1/3) or y[0] <= 1 and y[1] < 2"
+    task = parse_spec(head + claim, base_dir=tmp_path)
     assert isinstance(task, Prove)
     unsafe = task.unsafe
     assert unsafe.count == 2 and len(unsafe.lower) == 1 and "x" not in unsafe.forms.parts

@@ -111,7 +111,8 @@ class Parts:
 
     def row(self, name: str, affine: Affine, title: str = "") -> Lin:
         parts = {**affine.parts, name: Identity(self.size, -1.0)}
-        return Lin(title or f"{name}.def", parts, "==", 0.0 - affine.offset, "dyadic", defines=name, origin=self.fn.origin)
+        own = title or f"{name}.def"
+        return Lin(own, parts, "==", 0.0 - affine.offset, "dyadic", defines=name, origin=self.fn.origin)
 
     def variable(self, name: str) -> Var:
         return Var.of(name, "real", (self.size,), origin=f"part:{self.fn.output}")
