@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,6 +13,10 @@ from ..ir.packed import unpacked
 from ..ir.tasks import Prove
 from ..ir.types import FloatArray
 from .files import read_bytes
+
+
+KNOWN_FORMAT = 10
+"""The ONNX format version (ir_version) that is tried for files of a version newer than the runtime knows."""
 
 
 class NetworkRunner:
@@ -35,7 +40,7 @@ class NetworkRunner:
         folder = str(Path(path).parent.resolve())
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(content, options)
             inputs = [(one.name, one.shape) for one in self._session.get_inputs()]
         except Exception as error:  # onnxruntime's own exceptions have no public base class
             raise InputError(f"{path}: onnxruntime refuses it: {error}", code="onnx", hint="export it again") from error
@@ -66,3 +71,21 @@ class NetworkRunner:
         if self._scores is not None and len(points) and outputs.shape[1] == 1 < self._scores:
             return np.eye(self._scores)[outputs[:, 0].astype(np.int64)]
         return outputs
+
+
+def open_session(content: bytes, options: Any) -> Any:
+    """A session of a file's bytes.
+
+    The runtime refuses files of a newer format version than it knows, whatever is in them. The version only says what
+    a file may hold; one that holds nothing new runs as the latest version that every supported runtime knows.
+    """
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        if "Unsupported model IR version" not in str(error):
+            raise
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    model.ir_version = KNOWN_FORMAT
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

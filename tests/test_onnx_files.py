@@ -191,3 +191,12 @@ def test_an_answer_remembers_all_files_of_its_network(tmp_path: Path) -> None:
     data.write_bytes(data.read_bytes() + b"more")
     verdict = isinglass.check(saved)
     assert verdict.verdict == "rejected" and str(data) in verdict.reasons[0]
+
+
+def test_a_format_version_newer_than_the_runtime(tmp_path: Path) -> None:
+    """onnx writes newer format versions than onnxruntime takes; the version of the file alone keeps nothing from it."""
+    path = plain(tmp_path / "net.onnx")
+    model = onnx.load(path)
+    model.ir_version = onnx.IR_VERSION
+    path.write_bytes(model.SerializeToString())
+    agrees(path)
