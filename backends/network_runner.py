@@ -14,7 +14,6 @@ from ..ir.tasks import Prove
 from ..ir.types import FloatArray
 from .files import read_bytes
 
-
 KNOWN_FORMAT = 10
 """The ONNX format version (ir_version) that is tried for files of a version newer than the runtime knows."""
 
