@@ -16,6 +16,7 @@ from networks import Array, Layers, ScipyMilp, save, single
 from scipy.optimize import linprog
 from test_unsafe import one_input
 
+from isinglass.backends.highs_session import open_lp
 from isinglass.backends.network_runner import NetworkRunner
 from isinglass.compiler.bounds.interval import Interval
 from isinglass.compiler.driver import DRIVERS
@@ -53,7 +54,8 @@ class Says:
 
 
 def ask(task: Prove, solver: Any = None, timeout: float | None = None) -> Answer:
-    tools = SimpleNamespace(milp=solver or ScipyMilp(), runner=NetworkRunner(task.network) if task.network else None)
+    runner = NetworkRunner(task.network) if task.network else None
+    tools = SimpleNamespace(milp=solver or ScipyMilp(), open_lp=open_lp, runner=runner)
     *events, answer = MilpProve(task, tools, Limits(timeout))
     assert all(isinstance(event, Event) for event in events) and isinstance(answer, Answer)
     assert Answer.from_json(answer.to_json()).to_json() == answer.to_json()

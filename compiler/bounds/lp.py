@@ -25,6 +25,7 @@ from ...ir.lines import Lines
 from ...ir.order import Solved
 from ...ir.protocols import OpenLp
 from ...ir.types import BoolArray, FloatArray, IntArray
+from ..networks.view import NetView
 from .crown import undecided
 from .interval import Bounds
 from .optimise import Optimised, default_parameters, rigorous, rounded
@@ -62,11 +63,19 @@ class Model:
     ends: dict[str, tuple[IntArray, list[tuple[int, float]]]] = field(default_factory=dict)
     splits: int = 0
     rows: int = 0
+    goal: bool = False
 
     @classmethod
     def of(cls, one: Problems) -> Model | None:
         """The program of a single problem."""
-        box = {name: (low[:1], high[:1]) for name, (low, high) in one.box.items()}
+        model = cls.of_layers(one.view, {name: (low[:1], high[:1]) for name, (low, high) in one.box.items()})
+        if model is not None:
+            model.add_goal(one)
+        return model
+
+    @classmethod
+    def of_layers(cls, view: NetView, box: Mapping[str, Bounds]) -> Model | None:
+        """The network between its lines over one box, with nothing to maximise yet; None where lines do not do."""
         sizes = {name: low.shape[1] for name, (low, _) in box.items()}
         ends = np.cumsum(list(sizes.values()))
         columns = int(ends[-1]) + 2  # the least row, and by how much splits are broken
@@ -74,15 +83,14 @@ class Model:
             dict(zip(sizes, [0, *ends[:-1].tolist()], strict=True)), columns,
             np.full(columns, -np.inf), np.full(columns, np.inf), np.zeros(columns),
         )  # fmt: skip
-        for name in one.view.free:
+        for name in view.free:
             at = slice(model.starts[name], model.starts[name] + sizes[name])
             model.lower[at], model.upper[at] = box[name][0][0], box[name][1][0]
-        for step in one.view.steps:
+        for step in view.steps:
             if isinstance(step, Solved):
                 model.add_layer(step)
             elif not model.add_function(step, box):
                 return None
-        model.add_goal(one)
         return model
 
     def add(self, entries: Mapping[int, sparse.csr_array], low: FloatArray, high: FloatArray) -> int:
@@ -155,6 +163,7 @@ class Model:
         entries[self.columns - 2] = sparse.csr_array(np.ones((len(limit), 1)))
         self.rows = self.add(entries, np.full(len(limit), -np.inf), limit)
         size = max((float(np.abs(array[0]).max(initial=0.0)) for array in one.rows.values()), default=0.0)
+        self.goal = True
         self.lower[-1], self.cost[-2], self.cost[-1] = 0.0, -1.0, PRICE * max(size, 1e-6)
 
     def arrays(self) -> tuple[sparse.csr_array, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -176,7 +185,7 @@ class Model:
         there: BoolArray = one.splits.sign[0] != 0
         found.multipliers[0, there] = dual[self.splits : self.splits + int(there.sum())]
         present = np.isfinite(one.constant[0])
-        weights = dual[self.rows : self.rows + int(present.sum())]
+        weights = dual[self.rows : self.rows + int(present.sum())] if self.goal else np.zeros(0)
         if weights.sum() > 0:
             found.weights[0, present] = weights / weights.sum()
         return found

@@ -23,6 +23,8 @@ from ...ir.terms.linear import Linear
 from ...ir.unsafe import UnsafeSet
 from ..bounds.crown import crown_bounds
 from ..bounds.interval import Bounds
+from ..bounds.layers import optimise_layers
+from ..bounds.lp_layers import lp_layers
 from ..defaults import RELAXED
 from ..networks.attack import Attack
 from ..pipeline import Pipeline, Trace
@@ -31,6 +33,10 @@ from .clock import Clock
 from .inquiry import Inquiry
 from .root import leaf
 
+TIGHTEN = 0.1
+"""Share of the time that tighter bounds may take."""
+SECONDS = 10.0
+"""Of tighter bounds where the time has no limit."""
 CLEAR = 1e-6
 """A solver's bound on a margin has to be at least this far below 0 to count: its tolerances are of this size."""
 FLOOR = -1e-5
@@ -60,7 +66,8 @@ class Milp:
                 cases = inquiry.cases_of(region)
                 inquiry.refuted(cases, leaf(cases), "excluded by bounds, the box has no point")
                 continue
-            trace = Pipeline.parse(RELAXED).run(on_box(inquiry.task.problem, box))
+            tight = self.tightened(box, clock)
+            trace = Pipeline.parse(RELAXED).run(on_box(inquiry.task.problem, tight))
             inquiry.time("compile", start)
             size = sum(var.size for var in trace.problem.vars.values() if var.discrete)
             if size > self.most:
@@ -70,6 +77,12 @@ class Milp:
                     return
                 yield Event(f"{unsafe.texts[case]}: MILP with {size} binaries")
                 self.solve(trace, case, box, clock)
+
+    def tightened(self, box: Mapping[str, Bounds], clock: Clock) -> Mapping[str, Bounds]:
+        """Better bounds of undecided neurons, by gradient steps and then by linear programs, in a share of the time."""
+        part = Clock(self.inquiry.limits, TIGHTEN * clock.left if clock.end is not None else SECONDS)
+        found, _ = optimise_layers(self.inquiry.view, box, over=lambda: part.over)
+        return lp_layers(self.inquiry.view, found, self.inquiry.tools.open_lp, over=lambda: part.over)
 
     def solve(self, trace: Trace, case: int, box: Mapping[str, Bounds], clock: Clock) -> None:
         """One case; its share of what is left of the time is that of one of the open cases."""
