@@ -27,6 +27,8 @@ class Answer:
     bound,
     never part of a proof. ``arithmetic`` (networks): in which arithmetic the witness holds, both, float32-only or
     real-only. ``sources``: files read, with sha256. ``detail``: what a verdict rests on, case by case.
+    ``parts``: answers to several questions asked at once, by name; the whole is about the greatest of them then.
+    ``history``: (seconds, lower, upper) as a search went on.
     """
 
     status: str
@@ -41,6 +43,8 @@ class Answer:
     guarantee: Guarantee = field(default_factory=Guarantee)
     ledger: Ledger = ()
     detail: tuple[str, ...] = ()
+    parts: Mapping[str, Answer] = field(default_factory=dict)
+    history: tuple[tuple[float, float, float], ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     solver: str = ""
     seed: int | None = None
@@ -60,6 +64,7 @@ class Answer:
         found["guarantee"] = {**vars(self.guarantee), "row_error": dict(self.guarantee.row_error)}
         found["guarantee"] = plain(found["guarantee"])
         found["ledger"] = [vars(note) for note in self.ledger]
+        found["parts"] = {name: part.to_dict() for name, part in self.parts.items()}
         return found
 
     def to_json(self) -> str:
@@ -68,20 +73,26 @@ class Answer:
     @classmethod
     def from_json(cls, text: str, file: str = "answer") -> Answer:
         """Read back what :meth:`to_json` wrote. Raises :class:`InputError` on anything else."""
-        from .ledger import Note
-
         try:
-            data = json.loads(text)
-            guarantee = Guarantee(**{k: number_back(v) for k, v in data.pop("guarantee").items()})
-            notes = tuple(Note(**note) for note in data.pop("ledger"))
-            fields = {key: number_back(value) for key, value in data.items()}
-            fields["detail"] = tuple(fields.get("detail", ()))
-            answer = cls(guarantee=guarantee, ledger=notes, **fields)
+            answer = cls.from_dict(json.loads(text))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InputError(f"{file}: not an answer file ({error})", hint="write it with --json") from error
-        if answer.status not in STATUS or answer.basis not in BASIS:
+        if any(one.status not in STATUS or one.basis not in BASIS for one in (answer, *answer.parts.values())):
             raise InputError(f"{file}: unknown status {answer.status!r} or basis {answer.basis!r}")
         return answer
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Answer:
+        """Back from :meth:`to_dict`. Raises one of several errors for anything else."""
+        from .ledger import Note
+
+        guarantee = Guarantee(**{k: number_back(v) for k, v in data.pop("guarantee").items()})
+        notes = tuple(Note(**note) for note in data.pop("ledger"))
+        parts = {name: cls.from_dict(part) for name, part in data.pop("parts", {}).items()}
+        fields = {key: number_back(value) for key, value in data.items()}
+        fields["detail"] = tuple(fields.get("detail", ()))
+        fields["history"] = tuple((float(at), float(low), float(high)) for at, low, high in fields.get("history", ()))
+        return cls(guarantee=guarantee, ledger=notes, parts=parts, **fields)
 
     def with_fields(self, **changes: Any) -> Answer:
         """A copy with some fields replaced."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .problem import Problem
+from .types import FloatArray
 from .unsafe import UnsafeSet
 
 
@@ -37,10 +38,21 @@ class Prove:
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A two-sided bracket of ``quantity`` of a network (a Lipschitz constant, a margin, ...)."""
+    """A two-sided bracket of how much outputs of a network can change per unit of change of its inputs.
+
+    ``functionals`` [R, k] over the block ``outputs``: one quantity each, named by ``labels`` [R] (``y[8] - y[3]``).
+    ``quantity``: lipschitz, or inf-to-one (the form of HiQ-Lip). ``norm`` of the inputs: linf or l2. Where all bounds
+    of the block ``inputs`` are finite the constants are local to that box. ``network`` is the file it all came from.
+    """
 
     problem: Problem
-    quantity: str
+    functionals: FloatArray
+    labels: tuple[str, ...]
+    inputs: str
+    outputs: str
+    norm: str = "linf"
+    quantity: str = "lipschitz"
+    network: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,0 +1,56 @@
+"""Maxima over spins t in {-1, 1}^N with t_0 = 1: what Ising problems and one-layer Lipschitz constants have in common.
+
+    F(t) = constant + t . Q t + sum_i |b_i . t|
+
+An Ising problem has Q only (fields couple to t_0). For a :class:`~isinglass.ir.slope_form.SlopeForm` without inner
+couplings, y = (1 + t) / 2 gives FGL = max F with B = [q + X^T r / 2 | X^T diag(r) / 2] (n x (1 + F)), Q = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .slope_form import SlopeForm
+from .types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class SpinForm:
+    """``rows`` B [n, N] (n may be 0); ``quadratic`` Q: None, dense [N, N] or CSR, symmetric with zero diagonal.
+
+    ``error``: how far any F(t) may be off because these arrays are rounded (0 where they are exact).
+    """
+
+    rows: FloatArray
+    quadratic: Any = None
+    constant: float = 0.0
+    error: float = 0.0
+
+    @property
+    def spins(self) -> int:
+        return int(self.rows.shape[1])
+
+    def value(self, spins: FloatArray) -> FloatArray:
+        """F in float64 at spins [K, N]: [K]. Points with t_0 = -1 are as good as their negatives."""
+        found = self.constant + np.abs(spins @ self.rows.T).sum(axis=1)
+        if self.quadratic is not None:
+            found = found + np.einsum("kn,kn->k", spins, (self.quadratic @ spins.T).T)
+        return np.asarray(found)
+
+    @classmethod
+    def of_slopes(cls, form: SlopeForm, functional: int = 0) -> SpinForm:
+        """The form of one functional of a network with one hidden layer (``form.single``), linf norm."""
+        half = form.inputs.T * (form.unit_weights[functional] / 2)
+        rows = np.column_stack([form.input_weights[functional] + half.sum(axis=1), half])
+        size = np.abs(half).sum() + np.abs(form.input_weights[functional]).sum()
+        error = (form.units + 4) * 2.0**-52 * float(size)
+        if form.errors is not None:
+            _, inputs, units, direct = form.errors
+            weights = np.abs(form.unit_weights[functional])
+            grown = (np.abs(form.inputs.T) + inputs.T) @ units[functional] + inputs.T @ weights
+            error += 2 * float(grown.sum() + direct[functional].sum())
+
+        return cls(rows, error=error)
