@@ -25,10 +25,10 @@ from .ir.tasks import Optimize, Prove, Task
 from .ir.types import AnyArray
 
 if TYPE_CHECKING:
-    from .backends.quadratic import QuadraticForm
     from .backends.reweighting import Reweightable
     from .compiler.pipeline import Trace
     from .ir.decoding import Decoded
+    from .ir.quadratic.form import QuadraticForm
 
 Progress = Callable[[Event], None]
 
@@ -89,7 +89,7 @@ class Compiled:
     @cached_property
     def form(self) -> QuadraticForm:
         """The QUBO's arrays (targets of binaries only)."""
-        from .backends.assembly import assemble
+        from .ir.quadratic.assembly import assemble
 
         return assemble(self.problem)
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from ..ir.errors import Refused
 from ..ir.protocols import Limits
+from ..ir.quadratic.form import QuadraticForm
+from ..ir.quadratic.ising_form import common_unit
 from ..ir.rational import Integers
 from ..ir.types import FloatArray, IntArray
-from .ising_form import common_unit
-from .quadratic import QuadraticForm
 
 LOW = 12
 """Most variables of a block."""

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..ir.levels import BQM, violations
 from ..ir.problem import Problem
-from .assembly import assemble, assemble_polys
+from ..ir.quadratic.assembly import assemble, assemble_polys
+from ..ir.quadratic.form import QuadraticForm
+from ..ir.quadratic.ising_form import common_unit
+from ..ir.quadratic.triplets import Triplets
 from .hardware import MACHINES, fit
-from .ising_form import common_unit
-from .quadratic import QuadraticForm
-from .triplets import Triplets
 
 
 def form_lines(problem: Problem) -> Iterator[str]:

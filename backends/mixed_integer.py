@@ -17,11 +17,11 @@ from ..ir.ledger import Ledger, Note
 from ..ir.levels import check_level
 from ..ir.operator import ENTRY_LIMIT, check_limit
 from ..ir.problem import Problem
+from ..ir.quadratic.assembly import global_rows
 from ..ir.rational import read
 from ..ir.terms.linear import Linear
 from ..ir.terms.monomials import Monomials
 from ..ir.types import BoolArray, FloatArray
-from .assembly import global_rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,12 +18,12 @@ from ..ir.operator import Operator
 from ..ir.operators.csr import Csr
 from ..ir.operators.dense import Dense
 from ..ir.problem import Problem
+from ..ir.quadratic.triplets import Couplers, Triplets, couplers_csr
 from ..ir.term import Term
 from ..ir.terms.bilinear import Bilinear
 from ..ir.terms.linear import Linear
 from ..ir.terms.monomials import Monomials
 from ..ir.types import FloatArray, IntArray
-from .triplets import Couplers, Triplets, couplers_csr
 
 LABEL = re.compile(r"(.+?)\[(\d+(?:,\d+)*)\]")
 BLOCKS = 1000

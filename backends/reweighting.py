@@ -19,14 +19,14 @@ from ..ir.blocks import Poly
 from ..ir.errors import InputError, nearest
 from ..ir.operator import ENTRY_LIMIT, check_limit
 from ..ir.problem import Problem
+from ..ir.quadratic.assembly import assemble_polys, global_rows, monomial_columns, row_weights
+from ..ir.quadratic.form import QuadraticForm
+from ..ir.quadratic.triplets import Triplets
 from ..ir.term import Term
 from ..ir.terms.linear import Linear
 from ..ir.terms.monomials import Monomials
 from ..ir.terms.square import Square
 from ..ir.types import FloatArray, IntArray
-from .assembly import assemble_polys, global_rows, monomial_columns, row_weights
-from .quadratic import QuadraticForm
-from .triplets import Triplets
 
 Entries = tuple[IntArray, IntArray, IntArray, FloatArray]
 """left, right (-1: linear or constant), penalty column, value; left -1 too: constant."""

@@ -13,10 +13,10 @@ import numpy as np
 
 from ..ir.errors import InputError
 from ..ir.problem import Problem
+from ..ir.quadratic.form import QuadraticForm
 from ..ir.samples import Samples
 from ..ir.types import FloatArray
 from .files import read_text
-from .quadratic import QuadraticForm
 from .sample_table import Shift, Table, to_samples
 from .solution_files import is_solution, solution_table
 

@@ -12,11 +12,11 @@ from ..ir.errors import InputError, nearest
 from ..ir.evaluate import energy as energy_of
 from ..ir.levels import BQM, violations
 from ..ir.problem import Problem
+from ..ir.quadratic.assembly import assemble
+from ..ir.quadratic.form import QuadraticForm
+from ..ir.quadratic.triplets import Triplets
 from ..ir.samples import Samples
 from ..ir.types import FloatArray, IntArray
-from .assembly import assemble
-from .quadratic import QuadraticForm
-from .triplets import Triplets
 
 OTHER = "these samples are for another bundle, or the file was edited"
 WHOLE = 1e-6

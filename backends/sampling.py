@@ -10,8 +10,8 @@ import numpy as np
 
 from ..ir.errors import IsinglassError, Refused
 from ..ir.problem import Problem
+from ..ir.quadratic.assembly import assemble
 from ..ir.samples import Samples
-from .assembly import assemble
 from .sample_files import sample_set_table
 from .sample_table import to_samples
 from .solver import best_first

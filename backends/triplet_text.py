@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir.errors import Diagnostic, InputError, Span
+from ..ir.quadratic.triplets import Triplets
 from ..ir.types import FloatArray, IntArray
 from .files import CHUNK, numbers
-from .triplets import Triplets
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 ENTRY = re.compile(rf"\s*(\d+)\s+(\d+)\s+({NUMBER.pattern})\s*")

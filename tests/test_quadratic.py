@@ -10,12 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from isinglass.backends.assembly import assemble
-from isinglass.backends.ising_form import common_unit
-from isinglass.backends.quadratic import QuadraticForm
 from isinglass.backends.reweighting import Reweightable
 from isinglass.backends.targets.bqm import Bqm, to_dimod
-from isinglass.backends.triplets import Triplets, fold
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Lin, Poly, Var
 from isinglass.ir.errors import CompileError, InputError, Refused, UsageError
@@ -25,6 +21,10 @@ from isinglass.ir.operators.dense import Dense
 from isinglass.ir.operators.gram_code import GramCode
 from isinglass.ir.operators.identity import Identity
 from isinglass.ir.problem import Problem
+from isinglass.ir.quadratic.assembly import assemble
+from isinglass.ir.quadratic.form import QuadraticForm
+from isinglass.ir.quadratic.ising_form import common_unit
+from isinglass.ir.quadratic.triplets import Triplets, fold
 from isinglass.ir.term import Term
 from isinglass.ir.terms.bilinear import Bilinear
 from isinglass.ir.terms.linear import Linear

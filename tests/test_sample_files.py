@@ -15,12 +15,12 @@ from backend_cases import all_samples, binary_problem, energies_of, milp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isinglass.backends.assembly import assemble
 from isinglass.backends.sample_files import from_table, read_samples
 from isinglass.backends.target import make_target
 from isinglass.ir.blocks import Poly, Var
 from isinglass.ir.errors import InputError
 from isinglass.ir.problem import Problem
+from isinglass.ir.quadratic.assembly import assemble
 from isinglass.ir.samples import Samples
 
 PROBLEM = binary_problem(7, (2, 3))

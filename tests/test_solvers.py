@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 import isinglass
 from isinglass.backends.enumeration import exact_energies, ground_states
-from isinglass.backends.quadratic import QuadraticForm
 from isinglass.backends.solver import SOLVERS, make_solver
 from isinglass.ir.blocks import Poly, Var
 from isinglass.ir.errors import CompileError, InputError, IsinglassError, Refused, UsageError
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
 from isinglass.ir.protocols import Limits
+from isinglass.ir.quadratic.form import QuadraticForm
 from isinglass.ir.terms.bilinear import Bilinear
 from isinglass.ir.terms.linear import Linear
 

@@ -21,7 +21,7 @@ RULES = {
     "frontends": ("onnx_ops", "readers"),
 }
 PARTS = {
-    "ir": ("linear_proof", "lp_proof"),
+    "ir": ("linear_proof", "lp_proof", "quadratic"),
     "compiler": ("networks", "penalties", "rows", "search"),
     "frontends": ("glass", "models", "networks", "vnnlib"),
 }

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ...ir.problem import Problem
 from ...ir.protocols import Limits
+from ...ir.quadratic.assembly import assemble
 from ...ir.samples import Samples
-from ..assembly import assemble
 from ..enumeration import ground_states
 from ..solver import Solver
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from ...ir.errors import InputError
 from ...ir.problem import Problem
-from ..assembly import assemble
+from ...ir.quadratic.assembly import assemble
+from ...ir.quadratic.form import QuadraticForm
+from ...ir.quadratic.triplets import Triplets
 from ..modelling import problem_of
-from ..quadratic import QuadraticForm
 from ..target import Rendered, Target
-from ..triplets import Triplets
 
 
 @dataclass(frozen=True)

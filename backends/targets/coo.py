@@ -14,13 +14,13 @@ from pathlib import Path
 
 from ...ir.errors import InputError
 from ...ir.problem import Problem
+from ...ir.quadratic.assembly import assemble
+from ...ir.quadratic.triplets import Triplets
 from ...ir.types import FloatArray
-from ..assembly import assemble
 from ..files import read_text
 from ..modelling import problem_of
 from ..target import Rendered, Target, Written
 from ..triplet_text import read_triplets, triplet_lines
-from ..triplets import Triplets
 
 DOMAINS = {"BINARY": "bin", "SPIN": "spin"}
 

@@ -22,13 +22,13 @@ import numpy as np
 from ...ir.errors import InputError
 from ...ir.ledger import Ledger
 from ...ir.problem import Problem
-from ..assembly import assemble
+from ...ir.quadratic.assembly import assemble
+from ...ir.quadratic.ising_form import IsingForm
+from ...ir.quadratic.triplets import Triplets
 from ..files import numbers, read_text
-from ..ising_form import IsingForm
 from ..modelling import problem_of
 from ..target import Rendered, Target, Written
 from ..triplet_text import read_triplets
-from ..triplets import Triplets
 from .coo import coo_chunks, read_coo
 
 

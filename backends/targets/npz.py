@@ -20,12 +20,12 @@ from scipy import sparse
 
 from ...ir.errors import InputError, UsageError
 from ...ir.problem import Problem
-from ..assembly import assemble
+from ...ir.quadratic.assembly import assemble
+from ...ir.quadratic.triplets import Triplets
 from ..files import read_arrays
 from ..mixed_integer import mixed_integer
 from ..modelling import linear_problem_of, problem_of
 from ..target import Rendered, Target, Written
-from ..triplets import Triplets
 
 LEVELS = {"qubo": "BQM", "mip": "MIP"}
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from ...ir.errors import InputError
 from ...ir.problem import Problem
-from ..assembly import assemble
+from ...ir.quadratic.assembly import assemble
+from ...ir.quadratic.form import QuadraticForm
 from ..files import read_text
 from ..modelling import problem_of
-from ..quadratic import QuadraticForm
 from ..target import Rendered, Target, Written
 from ..triplet_text import bad_line, read_triplets, triplet_lines
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ..ir.types import FloatArray, IntArray
+from ..types import FloatArray, IntArray
 
 BLOCK = 128
 """Rows that :func:`fold` and :meth:`Triplets.of_dense` handle at a time, so that no second matrix is made."""

@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from ..ir.errors import InputError
-from ..ir.operator import ENTRY_LIMIT, check_limit
-from ..ir.types import FloatArray, IntArray
+from ..errors import InputError
+from ..operator import ENTRY_LIMIT, check_limit
+from ..types import FloatArray, IntArray
 from .ising_form import IsingForm
 from .triplets import Couplers, Triplets, couplers_csr, finite, side_sums
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from ..ir.affine import Affine
-from ..ir.blocks import Poly
-from ..ir.levels import check_level
-from ..ir.operator import ENTRY_LIMIT, Operator, check_limit
-from ..ir.problem import Problem
-from ..ir.term import Term
-from ..ir.terms.bilinear import Bilinear
-from ..ir.terms.linear import Linear
-from ..ir.terms.monomials import Monomials
-from ..ir.terms.square import Square
-from ..ir.types import FloatArray, IntArray
-from .quadratic import QuadraticForm
+from ..affine import Affine
+from ..blocks import Poly
+from ..levels import check_level
+from ..operator import ENTRY_LIMIT, Operator, check_limit
+from ..problem import Problem
+from ..term import Term
+from ..terms.bilinear import Bilinear
+from ..terms.linear import Linear
+from ..terms.monomials import Monomials
+from ..terms.square import Square
+from ..types import FloatArray, IntArray
+from .form import QuadraticForm
 from .triplets import Triplets, fold
 
 DENSE_SHARE = 6

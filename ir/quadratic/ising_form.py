@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ..ir.errors import UsageError
-from ..ir.ledger import Note
-from ..ir.operator import ENTRY_LIMIT, check_limit
-from ..ir.types import FloatArray
+from ..errors import UsageError
+from ..ledger import Note
+from ..operator import ENTRY_LIMIT, check_limit
+from ..types import FloatArray
 from .triplets import Couplers, Triplets, couplers_csr
 
 
