@@ -1,0 +1,1 @@
+"""Lipschitz constants of networks: patterns of slopes, their Ising and polynomial forms, and published estimates."""
