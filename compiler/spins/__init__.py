@@ -1,0 +1,1 @@
+"""Maxima over spins: semidefinite bounds, triangle cuts, branch and bound."""
