@@ -12,7 +12,9 @@ from isinglass.compiler.lipschitz.flips import Flips
 from isinglass.compiler.lipschitz.layers import Layers, pattern_values, precision, size_of
 from isinglass.compiler.lipschitz.patterns import best_patterns
 from isinglass.compiler.lipschitz.sweeps import climb
+from isinglass.ir.errors import InputError, Refused
 from isinglass.ir.slope_form import SlopeForm
+from isinglass.ir.slope_value import form_value, slopes_of
 
 
 def random_form(seed: int, sizes: tuple[int, ...], inputs: int = 4, skips: bool = False) -> SlopeForm:
@@ -102,3 +104,58 @@ def test_networks_without_units_and_without_weights() -> None:
     nothing = SlopeForm(form.within, form.inputs * 0, form.unit_weights, form.input_weights, form.low, form.high,
                         form.blocks, form.layer)  # fmt: skip
     assert best_patterns(nothing)[1][0] == 0
+
+
+def exact_gradient(form: SlopeForm, functional: int, pattern: list[Fraction]) -> list[Fraction]:
+    weights = [Fraction(v) for v in form.unit_weights[functional]]
+    found = [Fraction(v) for v in form.input_weights[functional]]
+    for unit in reversed(range(form.units)):
+        a = weights[unit] * pattern[unit]
+        weights = [w + a * Fraction(z) for w, z in zip(weights, form.within[unit], strict=True)]
+        found = [g + a * Fraction(x) for g, x in zip(found, form.inputs[unit], strict=True)]
+    return found
+
+
+@pytest.mark.parametrize("sizes", SHAPES)
+def test_values_of_patterns_are_enclosed(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(9)
+    for seed in range(5):
+        form = random_form(seed, sizes, skips=True)
+        pattern = rng.random(form.units).round(int(rng.integers(3)))
+        gradient = exact_gradient(form, 0, [Fraction(y) for y in pattern])
+        low, high = form_value(form, 0, "linf", pattern)
+        assert Fraction(low) <= sum(map(abs, gradient)) <= Fraction(high)
+        assert high - low <= 1e-13 * high
+        low, high = form_value(form, 0, "l2", pattern)
+        assert Fraction(low) ** 2 <= sum(g * g for g in gradient) <= Fraction(high) ** 2
+        assert high - low <= 1e-13 * high
+
+
+def test_errors_of_the_form_widen_the_enclosure() -> None:
+    form = random_form(4, (3, 3), skips=True)
+    moved = SlopeForm(form.within * (1 + 1e-6), form.inputs * (1 - 1e-6), form.unit_weights + 1e-6,
+                      form.input_weights - 1e-6, form.low, form.high, form.blocks, form.layer)  # fmt: skip
+    errors = (np.abs(form.within) * 2e-6, np.abs(form.inputs) * 2e-6,
+              np.full_like(form.unit_weights, 2e-6), np.full_like(form.input_weights, 2e-6))  # fmt: skip
+    loose = SlopeForm(form.within, form.inputs, form.unit_weights, form.input_weights, form.low, form.high,
+                      form.blocks, form.layer, errors)  # fmt: skip
+    low, high = form_value(loose, 1, "linf", np.ones(form.units))
+    value = form_value(moved, 1, "linf", np.ones(form.units))
+    assert low < value[0] and value[1] < high
+
+
+def test_overflow_bounds_nothing() -> None:
+    form = random_form(1, (3, 3))
+    huge = SlopeForm(form.within * 1e200, form.inputs, form.unit_weights * 1e200, form.input_weights, form.low,
+                     form.high, form.blocks, form.layer)  # fmt: skip
+    assert form_value(huge, 0, "linf", np.ones(form.units)) == (0.0, np.inf)
+
+
+def test_patterns_of_another_network_are_refused() -> None:
+    form = random_form(1, (3, 3))
+    for bad in (np.ones(5), np.full(6, np.nan), np.full(6, 1.5)):
+        with pytest.raises(InputError, match="6 numbers"):
+            slopes_of(form, "lipschitz", bad)
+    with pytest.raises(Refused, match="one hidden layer"):
+        slopes_of(form, "inf-to-one", np.ones(6))
+    np.testing.assert_array_equal(slopes_of(random_form(1, (2,)), "inf-to-one", np.array([0.0, 1.0])), [-1, 1])

@@ -1,8 +1,8 @@
 """Moves of one unit at a time: what every flip would bring, with the direction x always the best one.
 
-The gradient is affine in each y_j: a flip of unit j moves it by d b_j G_j, where d = 1 - 2 y_j, b_j is the derivative of
-the functional by the unit's output and G_j [n] the gradient of its input. So one pass over G [F, n] values all F flips.
-A flip changes g and b by one vector each and the rows of G above it by one outer product.
+The gradient is affine in each y_j: a flip of unit j moves it by d b_j G_j, where d = 1 - 2 y_j, b_j is the derivative
+of the functional by the unit's output and G_j [n] the gradient of its input. So one pass over G [F, n] values all F
+flips. A flip changes g and b by one vector each and the rows of G above it by one outer product.
 """
 
 from __future__ import annotations

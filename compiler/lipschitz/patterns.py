@@ -1,8 +1,9 @@
 """Patterns of slopes under which a functional of a network is steep: lower bounds of its formal Lipschitz constant.
 
-*needs* a slope form; *guarantee*: each value is that of its pattern, in float64 (``ir.slope_value`` encloses it). Many random starts climb by alternating maximisation, the best distinct ones go on flip by flip with the direction
-eliminated, and a short tabu search starts from the best. Works for any norm, depth and slopes; large networks, where a
-table of flips would not fit, are left to the sweeps.
+*needs* a slope form; *guarantee*: each value is that of its pattern, in float64 (``ir.slope_value`` encloses it).
+Many random starts climb by alternating maximisation, the best distinct ones go on flip by flip with the direction
+eliminated, and a short tabu search starts from the best. Any norm, depth and slopes; large networks, where a table of
+flips would not fit, are left to the sweeps.
 """
 
 from __future__ import annotations
