@@ -24,7 +24,7 @@ from ..terms.monomials import Monomials
 from ..terms.square import Square
 from ..types import FloatArray, IntArray
 from .form import QuadraticForm
-from .triplets import Triplets, fold
+from .triplets import Couplers, Triplets, fold
 
 DENSE_SHARE = 6
 """A form becomes dense where its entries may fill one part in this many of the square [n, n]."""
@@ -42,7 +42,7 @@ def assemble(problem: Problem, limit: int = ENTRY_LIMIT) -> QuadraticForm:
 def assemble_polys(problem: Problem, polys: Sequence[Poly], limit: int = ENTRY_LIMIT) -> QuadraticForm:
     """As :func:`assemble`, of some of the problem's objective and penalties only."""
     check_level(problem, "BQM")
-    total = _Total(problem.size, problem.starts)
+    total = Total(problem.size, problem.starts)
     for poly in polys:
         total.add(poly)
     return total.form(limit)
@@ -69,19 +69,22 @@ def global_rows(affine: Affine, starts: dict[str, int], size: int) -> sparse.csr
 
 
 @dataclass
-class _Total:
-    """Everything that is added up. Quadratic parts wait until it is known whether the whole becomes dense."""
+class Total:
+    """Everything that is added up, over variables x of any kind: offset + linear.x + diagonal.x^2 + couplers.
+
+    Quadratic parts wait until it is known whether the whole becomes dense."""
 
     size: int
     starts: dict[str, int]
     offset: float = 0.0
     linear: FloatArray = field(init=False)
+    diagonal: FloatArray = field(init=False)
     bilinear: list[tuple[Bilinear, float]] = field(default_factory=list)
     squares: list[tuple[Affine, FloatArray]] = field(default_factory=list)
     entries: list[tuple[IntArray, IntArray, FloatArray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.linear = np.zeros(self.size)
+        self.linear, self.diagonal = np.zeros(self.size), np.zeros(self.size)
 
     def add(self, poly: Poly) -> None:
         weight = row_weights(poly)
@@ -117,7 +120,7 @@ class _Total:
 
     def _monomials(self, term: Monomials, weight: FloatArray) -> None:
         coefficient = term.coefficient * weight[term.row]
-        columns = monomial_columns(term, self.starts)
+        columns = sorted_columns(term, self.starts)[:, :2]
         left, right = columns[:, 0], columns[:, 1]
         none, single = left < 0, (left >= 0) & (right < 0)
         self.offset += float(coefficient[none].sum())
@@ -126,7 +129,13 @@ class _Total:
         self.entries.append((left[pair], right[pair], coefficient[pair]))
 
     def form(self, limit: int) -> QuadraticForm:
-        """The finished form; dense where enough entries may be there."""
+        """The finished form over binaries, whose squares are themselves."""
+        couplers = self.couplers(limit)
+        return QuadraticForm(self.offset, self.linear + self.diagonal, couplers)
+
+    def couplers(self, limit: int) -> Couplers:
+        """All products of two variables, squares moved to ``diagonal``; dense where enough entries may be there. To be
+        called once."""
         rows = self._square_rows()
         count = self._estimate(rows)
         if self.size and count * DENSE_SHARE >= self.size**2 and self.size**2 <= limit:
@@ -147,7 +156,7 @@ class _Total:
         pairs = min(float(counts @ counts) / 2, self.size**2 / 2)
         return int(pairs) + sum(len(e[0]) for e in self.entries) + sum(t.operator.nnz for t, _ in self.bilinear)
 
-    def _dense(self, rows: tuple[sparse.csr_array, FloatArray], limit: int) -> QuadraticForm:
+    def _dense(self, rows: tuple[sparse.csr_array, FloatArray], limit: int) -> FloatArray:
         square: FloatArray | None = None
         for term, factor in self.bilinear:
             part = term.operator.to_dense(limit)
@@ -169,10 +178,10 @@ class _Total:
             square[product.coords] += product.data  # canonical: no pair twice
         for row, column, value in self.entries:
             np.add.at(square, (row, column), value)
-        self.linear += fold(square)
-        return QuadraticForm(self.offset, self.linear, square)
+        self.diagonal += fold(square)
+        return square
 
-    def _sparse(self, rows: tuple[sparse.csr_array, FloatArray], limit: int) -> QuadraticForm:
+    def _sparse(self, rows: tuple[sparse.csr_array, FloatArray], limit: int) -> Triplets:
         found = list(self.entries)
         for term, factor in self.bilinear:
             coo = term.operator.to_csr(limit).tocoo()
@@ -181,11 +190,11 @@ class _Total:
         matrix, weight = rows
         if matrix.nnz:
             product = gram(matrix, weight)
-            self.linear += product.diagonal()
+            self.diagonal += product.diagonal()
             upper = sparse.triu(product, k=1, format="csr")
             upper.data *= 2  # the product is symmetric
             if not found:
-                return QuadraticForm(self.offset, self.linear, Triplets.of_csr(sparse.csr_array(upper)))
+                return Triplets.of_csr(sparse.csr_array(upper))
             coo = upper.tocoo()
             found.append((coo.row.astype(np.int64), coo.col.astype(np.int64), coo.data))
         row, column, value = (
@@ -193,9 +202,9 @@ class _Total:
             for place, kind in enumerate((np.int64, np.int64, np.float64))
         )
         diagonal = row == column
-        self.linear += np.bincount(row[diagonal], value[diagonal], self.size)
+        self.diagonal += np.bincount(row[diagonal], value[diagonal], self.size)
         least, most = np.minimum(row, column)[~diagonal], np.maximum(row, column)[~diagonal]
-        return QuadraticForm(self.offset, self.linear, Triplets.of_sum(least, most, value[~diagonal], self.size))
+        return Triplets.of_sum(least, most, value[~diagonal], self.size)
 
 
 def gram(matrix: sparse.csr_array, weight: FloatArray) -> sparse.csr_array:
@@ -213,9 +222,14 @@ def monomial_columns(term: Monomials, starts: dict[str, int]) -> IntArray:
 
     A square is its variable: x^2 = x.
     """
+    columns = sorted_columns(term, starts)
+    columns[:, 1:][columns[:, 1:] == columns[:, :-1]] = -1
+    return np.asarray(-np.sort(-columns, axis=1)[:, :2])
+
+
+def sorted_columns(term: Monomials, starts: dict[str, int]) -> IntArray:
+    """Global columns [k, max(2, width)] of monomials, greatest first, -1 for unused places."""
     first = np.array([starts[name] for name in term.names] + [0], dtype=np.int64)
     columns = np.where(term.which >= 0, first[term.which] + term.index, -1)
-    columns = -np.sort(-columns, axis=1)
-    columns[:, 1:][columns[:, 1:] == columns[:, :-1]] = -1
-    columns = -np.sort(-columns, axis=1)[:, :2]
-    return np.pad(columns, ((0, 0), (0, 2 - columns.shape[1])), constant_values=-1)
+    columns = np.pad(columns, ((0, 0), (0, max(0, 2 - columns.shape[1]))), constant_values=-1)
+    return np.asarray(-np.sort(-columns, axis=1))
