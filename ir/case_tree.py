@@ -40,37 +40,27 @@ the node continues with the hull over these cases, and with bounds that follow f
 the tilts of functions not named are the default), and the result is met with what is known. Before the next entry, and
 after the last, all blocks are bounded anew.
 
-**Arrays** are written as ``{"dtype", "shape", "data"}`` with little-endian numbers in C order, compressed by zlib and
-written in base64. Whole numbers may have any width that holds them; numbers may be float16, float32 or float64.
+**Arrays** are packed as in ``ir/arrays_text.py``.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .errors import InputError
+from .arrays_text import NODES, Unpacker, is_preorder, known, malformed, narrow, packed
 from .types import AnyArray, BoolArray, FloatArray, IntArray
 
 KIND = "case-tree"
 MODES = ("fresh", "kept")
-NODES = 1 << 22
-"""Most nodes of a certificate."""
 FORESTS = 20_000
 """Most forests of a certificate, and most layers of a forest."""
-BYTES = 1 << 29
-"""Most bytes of all arrays of a certificate together, unpacked."""
-WHOLE = ("<i1", "<i2", "<i4", "<i8", "|i1")
-FLOATS = ("<f2", "<f4", "<f8")
-LEVEL = 1
-"""Compression level: 6 is five times slower and saves a tenth."""
+
+fault = partial(malformed, KIND)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +112,12 @@ class CaseTree:
 
         Raises :class:`InputError` for everything else, unpacking no more than ``BYTES`` in all.
         """
-        known(data, ("kind", "forests"), ())
+        known(KIND, data, ("kind", "forests"), ())
         if data["kind"] != KIND or not isinstance(data["forests"], list):
             raise fault("it is no case tree")
         if len(data["forests"]) > FORESTS:
             raise fault(f"it has more than {FORESTS:,} forests")
-        reader = Unpacker()
+        reader = Reader()
         return cls(tuple(reader.forest(entry) for entry in data["forests"]))
 
 
@@ -156,42 +146,16 @@ def layer_plain(layer: Layer) -> dict[str, Any]:
     return {"block": layer.block, "rows": packed(narrow(layer.rows)), **tilts}
 
 
-def narrow(values: IntArray) -> AnyArray:
-    """The same whole numbers in the smallest type that holds them."""
-    ends = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    limits = [np.iinfo(kind) for kind in (np.int8, np.int16, np.int32, np.int64)]
-    return values.astype(next(limit.dtype for limit in limits if limit.min <= ends[0] and ends[1] <= limit.max))
-
-
-def packed(values: AnyArray) -> dict[str, Any]:
-    """An array as JSON data."""
-    array = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    data = base64.b64encode(zlib.compress(array.tobytes(), LEVEL)).decode("ascii")
-    return {"dtype": array.dtype.str, "shape": list(values.shape), "data": data}
-
-
-def fault(message: str) -> InputError:
-    return InputError(f"the case-tree certificate is malformed: {message}", code="certificate")
-
-
-def known(data: object, needed: Sequence[str], allowed: Sequence[str]) -> None:
-    """An object with all needed keys and no unknown ones."""
-    if not isinstance(data, Mapping):
-        raise fault("an object was expected")
-    missing, extra = set(needed) - data.keys(), data.keys() - set(needed) - set(allowed)
-    if missing or extra:
-        raise fault(f"missing {sorted(missing)}, unknown {sorted(map(str, extra))}")
-
-
-class Unpacker:
+class Reader(Unpacker):
     """Reads forests, counting nodes and bytes."""
 
     def __init__(self) -> None:
-        self.bytes, self.nodes = BYTES, NODES
+        super().__init__(KIND)
+        self.nodes = NODES
 
     def forest(self, data: Mapping[str, Any]) -> Forest:
         known(
-            data, ("cases", "start", "blocks", "block", "element", "bounds"),
+            KIND, data, ("cases", "start", "blocks", "block", "element", "bounds"),
             ("value", "contract", "tilts", "weights", "multipliers", "layers"),
         )  # fmt: skip
         blocks, bounds, contract = data["blocks"], data["bounds"], data.get("contract", False)
@@ -217,7 +181,7 @@ class Unpacker:
             raise fault("layers are no list, or a very long one")
         found = []
         for entry in data:
-            known(entry, ("block", "rows"), ("lower", "upper"))
+            known(KIND, entry, ("block", "rows"), ("lower", "upper"))
             if not isinstance(entry["block"], str):
                 raise fault("a layer's block is no name")
             sides = (self.tilts(entry.get(side, {})) for side in ("lower", "upper"))
@@ -231,42 +195,6 @@ class Unpacker:
         if not all(((array >= 0) & (array <= 1)).all() for array in found.values()):
             raise fault("a tilt lies outside 0..1")
         return found
-
-    def whole(self, data: object) -> IntArray:
-        return self.array(data, WHOLE, 1).astype(np.int64)
-
-    def numbers(self, data: object, axes: int) -> Any:
-        return self.array(data, FLOATS, axes)
-
-    def array(self, data: object, kinds: Sequence[str], axes: int) -> AnyArray:
-        """One array with ``axes`` axes; never unpacks more than it declares."""
-        known(data, ("dtype", "shape", "data"), ())
-        assert isinstance(data, Mapping)
-        kind, shape, text = data["dtype"], data["shape"], data["data"]
-        if not isinstance(kind, str) or kind not in kinds or not isinstance(text, str):
-            raise fault(f"an array is of type {kind!r}")
-        if not isinstance(shape, list) or len(shape) != axes:
-            raise fault(f"an array has shape {shape!r}")
-        if not all(type(size) is int and 0 <= size <= BYTES for size in shape):
-            raise fault(f"an array has shape {shape!r}")
-        size = prod(shape) * np.dtype(kind).itemsize
-        self.bytes -= size
-        if self.bytes < 0:
-            raise fault(f"its arrays have more than {BYTES:,} bytes")
-        array: AnyArray = np.frombuffer(inflated(text, size), dtype=kind).reshape(shape)
-        return array.astype(array.dtype.newbyteorder("="))
-
-
-def inflated(text: str, size: int) -> bytes:
-    """Exactly ``size`` bytes from base64 of a zlib stream, with nothing left over."""
-    try:
-        unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(base64.b64decode(text, validate=True), size + 1)
-    except (ValueError, binascii.Error, zlib.error) as error:
-        raise fault(f"an array can't be unpacked ({error})") from None
-    if len(raw) != size or not unpacker.eof or unpacker.unused_data:
-        raise fault("an array has another size than it says")
-    return raw
 
 
 def check_shape(forest: Forest) -> None:
@@ -284,8 +212,7 @@ def check_shape(forest: Forest) -> None:
     for flat in (forest.weights, forest.multipliers):
         if flat is not None and not (np.isfinite(flat) & (flat >= 0)).all():
             raise fault("a weight or multiplier is negative or no number")
-    open_before = len(start) - 1 + np.concatenate([[0], np.cumsum(np.where(forest.leaf, -1, 1))])
-    if open_before[-1] != 0 or (open_before[:-1] < 1).any():
+    if not is_preorder(forest.leaf, len(start) - 1):
         raise fault("its nodes are no trees in preorder")
     leaves = int(forest.leaf.sum())
     if any(len(array) != leaves for array in forest.tilts.values()):

@@ -17,7 +17,8 @@ from tree_cases import arrays, grid, hat_task, saved, tampered
 
 from isinglass.checks import check
 from isinglass.ir.answers import Answer
-from isinglass.ir.case_tree import Forest, packed
+from isinglass.ir.arrays_text import packed
+from isinglass.ir.case_tree import Forest
 from isinglass.ir.certificates.case_tree import proves, refuted
 from isinglass.ir.errors import InputError
 from isinglass.ir.tasks import Prove

@@ -13,7 +13,8 @@ import numpy as np
 import verification_cases as cases
 from scipy.optimize import linprog
 
-from isinglass.ir.case_tree import CaseTree, Forest, packed
+from isinglass.ir.arrays_text import packed
+from isinglass.ir.case_tree import CaseTree, Forest
 from isinglass.ir.tasks import Prove
 
 Array = Any

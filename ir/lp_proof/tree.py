@@ -6,24 +6,26 @@ and ``value`` [N] are the nodes in preorder: a node, the subtree of ``x <= value
 ``multiplier[start[k]:start[k + 1]]`` of rows ``row[...]`` of the model (``model.py``), to be read as multipliers of the
 costs or, where ``farkas`` [L] is 1, as a proof that its box holds no point. With ``cutoff`` (a number) the tree is
 about the points whose minimised objective is at most that, and proves no bound above it. Arrays are packed as in
-``ir/case_tree.py``.
+``ir/arrays_text.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from ..case_tree import FLOATS, NODES, WHOLE, Unpacker, narrow, packed
-from ..errors import InputError
+from ..arrays_text import NODES, Unpacker, is_preorder, malformed, narrow, packed
 from ..types import BoolArray, FloatArray, IntArray
 
 KIND = "lp-tree"
 FIELDS = ("variable", "value", "farkas", "start", "row")
+
+fault = partial(malformed, KIND)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +68,12 @@ class LpTree:
         columns, rows = data["columns"], data["rows"]
         if type(columns) is not int or type(rows) is not int:
             raise fault("its sizes are no whole numbers")
-        reader = Unpacker()
-        try:
-            variable, value, farkas, start, row = (reader.array(data[f], WHOLE, 1).astype(np.int64) for f in FIELDS)
-            multiplier = reader.array(data["multiplier"], FLOATS, 1).astype(np.float64)
-        except InputError as error:
-            raise fault(str(error.diagnostics[0].message).partition("malformed: ")[2]) from error
+        reader = Unpacker(KIND)
+        variable, value, farkas, start, row = (reader.whole(data[field]) for field in FIELDS)
+        multiplier = np.asarray(reader.numbers(data["multiplier"], 1), np.float64)
         tree = cls(columns, rows, variable, value, farkas == 1, start, row, multiplier, cutoff)
         check_shape(tree)
         return tree
-
-
-def fault(message: str) -> InputError:
-    return InputError(f"the lp-tree certificate is malformed: {message}", code="certificate")
 
 
 def check_shape(tree: LpTree) -> None:
@@ -89,8 +84,7 @@ def check_shape(tree: LpTree) -> None:
     leaf = tree.variable < 0
     if ((tree.variable < -1) | (tree.variable >= tree.columns)).any() or int(leaf.sum()) != tree.leaves:
         raise fault("a split names no variable, or leaves are missing")
-    open_before = 1 + np.concatenate([[0], np.cumsum(np.where(leaf, -1, 1))])
-    if open_before[-1] != 0 or (open_before[:-1] < 1).any():
+    if not is_preorder(leaf):
         raise fault("its nodes are no tree in preorder")
     if len(start) != tree.leaves + 1 or start[0] != 0 or start[-1] != len(tree.row) or (np.diff(start) < 0).any():
         raise fault("its multipliers do not belong to its leaves")
