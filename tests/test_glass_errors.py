@@ -137,14 +137,13 @@ def test_goals() -> None:
     assert errors_of("var x : bin\n# end\n", file="m.glass") == (
         "m.glass:2:6: error[goal]: the spec states no goal\n"
         "   2 | # end\n            ^\n"
-        "  help: add minimize, maximize or prove; minimize 0 asks for any point that fits"
+        "  help: add minimize, maximize, prove or bound; minimize 0 asks for any point that fits"
     )
     assert codes_of("var x : bin[2]\nminimize x") == ["shape"]
     assert codes_of("var x : bin[2]\nminimize 0") == []
 
 
 LATER = [
-    "bound lipschitz(f, output = 8, norm = linf)",
     "train head(g, data = d, bits = 10, iterations = 30)",
     "quantize weights(f, bits = 3, data = d)",
     "quantize allocation(f, budget = 2.5, choices = [2, 3, 4, 8])",

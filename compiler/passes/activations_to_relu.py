@@ -21,6 +21,7 @@ import numpy as np
 from ...ir.affine import Affine
 from ...ir.blocks import Arg, Block, Fn, Lin, Var
 from ...ir.definition import Apply, Sum
+from ...ir.errors import UsageError
 from ...ir.function import Function
 from ...ir.functions.hardtanh import Hardtanh
 from ...ir.functions.leaky_relu import LeakyRelu
@@ -41,17 +42,24 @@ Term = tuple[Arg, float]
 
 @dataclass(frozen=True)
 class ActivationsToRelu:
-    """No options."""
+    """``which``: all, or max alone (leaky relus and clips have slopes of their own)."""
+
+    which: str = "all"
 
     removes: ClassVar[tuple[str, ...]] = ("fn",)
     adds: ClassVar[tuple[str, ...]] = ("lin", "fn", "real")
 
+    def __post_init__(self) -> None:
+        if self.which not in ("all", "max"):
+            raise UsageError(f"activations-to-relu: which = {self.which}", hint="all or max")
+
     def run(self, problem: Problem) -> Step:
+        writers = WRITERS if self.which == "all" else {Max: maximum}
         blocks: list[Block] = []
         records: list[Record] = []
         notes: list[Note] = []
         for block in problem.blocks:
-            writer = WRITERS.get(type(block.function)) if isinstance(block, Fn) else None
+            writer = writers.get(type(block.function)) if isinstance(block, Fn) else None
             if writer is None or not isinstance(block, Fn):
                 blocks.append(block)
                 continue

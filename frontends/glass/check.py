@@ -10,7 +10,7 @@ from ...ir.errors import Diagnostic, nearest
 from . import ast as ast
 from .ast import Node
 from .messages import RESERVED, STATEMENTS
-from .signatures import CONSTANTS, FUNCTIONS, NETWORKS, Signature
+from .signatures import BOUNDS, CONSTANTS, FUNCTIONS, NETWORKS, Signature
 
 Declaration = ast.Param | ast.Let | ast.Var | ast.Network
 
@@ -140,9 +140,9 @@ class Walker:
     def statement(self, statement: Node) -> None:
         """Walk one statement; goals and rows say which names must be exact."""
         match statement:
-            case ast.Goal() | ast.Compile():
-                return
-            case ast.Network():
+            case ast.Goal():
+                self.goal(statement)
+            case ast.Network() | ast.Compile():
                 return
             case ast.Objective():
                 self.walk(statement.value)
@@ -158,6 +158,22 @@ class Walker:
             case ast.Param() | ast.Let():
                 if statement.value is not None:
                     self.walk(statement.value)
+
+    def goal(self, goal: ast.Goal) -> None:
+        """What a ``bound`` goal reads: constants, and the variable it is over; words like ``all`` mean themselves."""
+        call, known = goal.value, BOUNDS.get(goal.value.function)
+        if goal.kind != "bound" or known is None:
+            return
+        if not isinstance(call, ast.Call):
+            self.names.errors.append(call.at.error("call", f"{call.function} goes over no index set", known.usage))
+            return
+        self.names.errors += arguments(call, call.args, tuple(key for key, _ in call.keywords), known)
+        for place, (key, node) in enumerate(call.keywords):
+            if key.name in (other.name for other, _ in call.keywords[:place]):
+                self.names.errors.append(key.at.error("call", f"{key.name} is given twice", "keep one of them"))
+            if key.name != "norm" and not (isinstance(node, ast.Name) and node.name == "all" and key.name != "over"):
+                self.walk(node)
+        self.needs(False)
 
     def require(self, row: ast.Require) -> None:
         for extra in (*row.overs[1:], *row.costs[1:]):

@@ -40,6 +40,12 @@ class Sides:
         return np.maximum.reduce(low) if low else -np.inf, np.minimum.reduce(high) if high else np.inf
 
 
+def full(sides: Sides, towards: str, var: Var) -> tuple[FloatArray, FloatArray]:
+    """Both rounded sides, one number for each element."""
+    low, high = (np.array(np.broadcast_to(side, (var.size,)), np.float64) for side in sides.rounded(towards))
+    return low, high
+
+
 def declare(evaluator: Evaluator, statement: ast.Var, name: ast.Name) -> tuple[Var, Sides, list[Note]]:
     """The block of one variable. Raises :class:`InputError` or :class:`Poisoned`."""
     domain = statement.domain.name

@@ -13,14 +13,13 @@ from ...ir.lift.objective import Objective
 from ...ir.problem import Problem
 from ...ir.tasks import Optimize, Prove
 from ...ir.term import Term
-from ...ir.types import FloatArray
 from ...ir.unsafe import UnsafeSet
 from ...ir.verify import verify
 from ..networks.regions import into_boxes
 from ..networks.through_ending import through_ending
 from . import ast as ast
 from .claims import Claim, stacked
-from .domains import Sides
+from .domains import full
 from .emit import objective_terms
 from .forms import Form, total
 from .frames import shown
@@ -117,9 +116,3 @@ def check_inputs(lowering: Lowering, goal: ast.Prove, inputs: Var) -> None:
     elif not (np.isfinite(inputs.lower).all() and np.isfinite(inputs.upper).all()):
         message = f"the input {inputs.name!r} has no finite range"
         errors.append(at.error("value", message, f"var {inputs.name} : real[..] in 0..1"))
-
-
-def full(sides: Sides, towards: str, var: Var) -> tuple[FloatArray, FloatArray]:
-    """Both rounded sides, one number for each element."""
-    low, high = (np.array(np.broadcast_to(side, (var.size,)), np.float64) for side in sides.rounded(towards))
-    return low, high

@@ -14,6 +14,7 @@ from ...ir.ledger import Note
 from ...ir.tasks import Task
 from . import ast as ast
 from .ast import Node, Source, Spec
+from .bounds import bound_goal
 from .check import Names, check_names, declared_by
 from .data import load_data
 from .domains import Sides, declare
@@ -24,10 +25,11 @@ from .layout import Layout
 from .networks import Networks
 from .options import read_options
 from .rows import Rows
+from .signatures import BOUNDS
 from .syntax import parse_expression
 
 GOALS = (ast.Objective, ast.Prove, ast.Goal)
-AVAILABLE = "this version answers minimize, maximize and prove"
+AVAILABLE = "this version answers minimize, maximize, prove and bound"
 
 
 def lower(spec: Spec, base_dir: Path, defines: Mapping[str, str]) -> Task:
@@ -124,6 +126,8 @@ class Lowering:
                 return optimize(self, goal, options)
             if isinstance(goal, ast.Prove):
                 return prove(self, goal, options)
+            if isinstance(goal, ast.Goal) and goal.kind == "bound" and isinstance(goal.value, ast.Call):
+                return bound_goal(self, goal, options) if goal.value.function in BOUNDS else None
         except Poisoned:
             pass
         return None
@@ -141,12 +145,17 @@ class Lowering:
         if not goals and not self.spec.errors:
             message, hint = (
                 "the spec states no goal",
-                "add minimize, maximize or prove; minimize 0 asks for any point that fits",
+                "add minimize, maximize, prove or bound; minimize 0 asks for any point that fits",
             )
             end = len(self.spec.source.text.rstrip())
             self.errors.append(ast.Place(self.spec.source, end, end).error("goal", message, hint))
         for goal in goals:
-            if isinstance(goal, ast.Goal):
+            if isinstance(goal, ast.Goal) and goal.kind == "bound":
+                function = goal.value.function
+                if function not in BOUNDS:
+                    hint = nearest(function, BOUNDS)
+                    self.errors.append(goal.value.at.error("unknown-name", f"nothing to bound: {function!r}", hint))
+            elif isinstance(goal, ast.Goal):
                 message = f"the goal {goal.kind} {goal.value.function} is not available yet"
                 self.errors.append(goal.at.error("not-yet", message, AVAILABLE))
         return goals[0] if goals else None

@@ -45,4 +45,11 @@ FUNCTIONS = {
     "argmin": Signature("argmin(y) == 7"),
 }
 NETWORKS = Signature("f(x)")
+BOUNDS = {
+    "lipschitz": Signature(
+        "bound lipschitz(f, output = 8, norm = linf)", keywords=("output", "difference", "norm", "over")
+    ),
+    "inf_to_one": Signature("bound inf_to_one(f, output = 8)", keywords=("output", "difference")),
+}
+"""What the goal ``bound`` can be about."""
 CONSTANTS = ("inf",)

@@ -1,4 +1,4 @@
-"""Boxes of network inputs from files: the input box of a VNN-LIB property, or arrays of sides, or a point and a radius."""
+"""Boxes and points of network inputs from files: the input box of a VNN-LIB property, arrays of sides, an image."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PLACE = re.compile(r"(?P<file>.+?\.(?:npz|npy|csv))(?::(?P<key>[A-Za-z_]\w*))?(
 
 
 def read_box(path: str | Path) -> Box:
-    """A box from ``.vnnlib`` (perhaps ``.gz``; the hull where it states several), from arrays ``lower`` and ``upper`` of
-    an ``.npz``, or from a ``.npy`` of shape [2, n].
+    """A box from a ``.vnnlib`` (perhaps ``.gz``; the hull where it states several), from arrays ``lower`` and
+    ``upper`` of an ``.npz``, or from a ``.npy`` of shape [2, n].
 
     Raises :class:`InputError` that names the file and what it should hold.
     """

@@ -142,7 +142,8 @@ def bound(
     if quantity not in QUANTITIES:
         raise InputError(f"quantity = {quantity}: known are {' and '.join(QUANTITIES)}", code="bound")
     if quantity == "inf-to-one" and (norm != "linf" or box is not None):
-        raise InputError("inf-to-one is about the maximum norm, everywhere", code="bound", hint="leave out norm and box")
+        hint = "leave out norm and box"
+        raise InputError("inf-to-one is about the maximum norm, everywhere", code="bound", hint=hint)
     check_functions(network)
     x = Var.of(x_name, "real", network.input_shape, *sides(network, box))
     ledger = (*network.notes, *ending_notes(network, prefix))
@@ -182,11 +183,8 @@ def check_functions(network: Network) -> None:
         if len(args) > 1:
             message = f"{network.path}: node {layer.node}: {name} of {len(args)} arguments has no slopes"
             raise Refused(message, code="no-slope", hint=hint)
-        slopes = getattr(function, "slopes", None)
-        if slopes is None:
-            continue
         try:
-            slopes(np.array([-np.inf]), np.array([np.inf]))
+            function.slopes(np.array([-np.inf]), np.array([np.inf]))
         except Refused as error:
             message = f"{network.path}: node {layer.node}: {error.diagnostics[0].message}"
             raise Refused(message, code="no-slope", hint=error.diagnostics[0].hint or hint) from error
