@@ -18,8 +18,8 @@ from time import perf_counter
 
 import numpy as np
 
-from ...ir.blocks import Fn
 from ...ir.arrays_text import NODES
+from ...ir.blocks import Fn
 from ...ir.protocols import Event
 from ...ir.registry import key_of
 from ...ir.types import AnyArray, BoolArray, FloatArray, IntArray
