@@ -60,6 +60,14 @@ class Function:
             low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
         return constant_lines(low, high, len(lower))
 
+    def slopes(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Least and greatest slope of the function of one argument over ranges (maybe infinite), each [..., k].
+
+        Every difference quotient of two arguments in the range lies between them, in real arithmetic (rounded outward).
+        Raises :class:`Refused` for a function that jumps, or has no such bounds.
+        """
+        raise Refused(f"{type(self).__name__.lower()} has no bounded slope", code="no-slope")
+
     def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
         """A tilt [..., k] to start a search for better ones from; the default's where that is a number."""
         return np.full(np.broadcast_shapes(*(side.shape for side in lower)), 0.5)

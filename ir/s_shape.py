@@ -38,6 +38,19 @@ class Curve:
     stretch: float
 
 
+def s_slopes(
+    slope: Callable[[FloatArray], FloatArray], lower: FloatArray, upper: FloatArray, most: float
+) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest f' over boxes [..., k]: it falls with |x|, from ``most`` (exact) at 0."""
+    inner = np.maximum(np.maximum(lower, -upper), 0.0)
+    outer = np.maximum(np.abs(lower), np.abs(upper))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        low, high = slope(outer) * (1 - MARGIN) - 1e-300, slope(inner) * (1 + MARGIN) + 1e-300
+    crossed = ~(lower <= upper)
+    low = np.where(crossed | ~(low > 0), 0.0, np.minimum(low, most))
+    return low, np.where(crossed | ~(high < most), most, high)
+
+
 def s_lines(curve: Curve, lower: FloatArray, upper: FloatArray, tilt: FloatArray | None) -> Lines:
     """Lines over boxes [..., k]; ``tilt`` as told above."""
     part = np.full((), 0.5) if tilt is None else np.clip(np.nan_to_num(tilt), 0.0, 1.0)

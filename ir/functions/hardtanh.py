@@ -64,6 +64,11 @@ class Hardtanh(Function):
             flat, below = line_above(-high, -low, -self.hi, -self.lo, tilt)
         return Lines([flat], -below, [steep], above)
 
+    def slopes(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        flat = (upper <= self.lo) | (lower >= self.hi) | np.full(np.shape(lower), self.lo == self.hi)
+        inside = (lower >= self.lo) & (upper <= self.hi)
+        return np.where(inside & ~flat, 1.0, 0.0), np.where(flat, 0.0, 1.0)
+
 
 def line_above(
     low: FloatArray, high: FloatArray, lo: float, hi: float, tilt: FloatArray | None

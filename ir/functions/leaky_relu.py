@@ -52,6 +52,9 @@ class LeakyRelu(Function):
         least = np.where(open_, np.clip(least, self.alpha, 1.0), linear)
         return Lines([least], np.zeros_like(offset), [slope], offset)
 
+    def slopes(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return np.where((lower >= 0) & (upper > 0), 1.0, self.alpha), np.where(upper <= 0, self.alpha, 1.0)
+
     def tilt(self, lower: list[FloatArray], upper: list[FloatArray]) -> FloatArray:
         """That of the default where it matters, 0 where the function is decided (so that many are equal)."""
         return np.asarray((upper[0] >= -lower[0]) & (lower[0] < 0), dtype=np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..function import Function
 from ..lines import Lines
-from ..s_shape import Curve, s_lines
+from ..s_shape import Curve, s_lines, s_slopes
 from ..types import FloatArray
 
 
@@ -43,3 +43,6 @@ class Tanh(Function):
 
     def lines(self, lower: list[FloatArray], upper: list[FloatArray], tilt: FloatArray | None = None) -> Lines:
         return s_lines(CURVE, lower[0], upper[0], tilt)
+
+    def slopes(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return s_slopes(derivative, lower, upper, 1.0)
