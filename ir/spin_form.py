@@ -41,16 +41,18 @@ class SpinForm:
         return np.asarray(found)
 
     @classmethod
-    def of_slopes(cls, form: SlopeForm, functional: int = 0) -> SpinForm:
-        """The form of one functional of a network with one hidden layer (``form.single``), linf norm."""
+    def of_slopes(cls, form: SlopeForm, functional: int = 0, quantity: str = "lipschitz") -> SpinForm:
+        """The form of one functional of a network with one hidden layer (``form.single``), linf norm.
+
+        ``inf-to-one``: max of |A t|_1 over spins t, A = X^T diag(r), which HiQ-Lip maximises; t_0 is a unit then.
+        """
         half = form.inputs.T * (form.unit_weights[functional] / 2)
-        rows = np.column_stack([form.input_weights[functional] + half.sum(axis=1), half])
-        size = np.abs(half).sum() + np.abs(form.input_weights[functional]).sum()
-        error = (form.units + 4) * 2.0**-52 * float(size)
+        direct = form.input_weights[functional]
+        rows = 2 * half if quantity == "inf-to-one" else np.column_stack([direct + half.sum(axis=1), half])
+        error = (form.units + 4) * 2.0**-52 * float(2 * np.abs(half).sum() + np.abs(direct).sum())
         if form.errors is not None:
-            _, inputs, units, direct = form.errors
+            _, inputs, units, off = form.errors
             weights = np.abs(form.unit_weights[functional])
             grown = (np.abs(form.inputs.T) + inputs.T) @ units[functional] + inputs.T @ weights
-            error += 2 * float(grown.sum() + direct[functional].sum())
-
+            error += 2 * float(grown.sum() + off[functional].sum())
         return cls(rows, error=error)
