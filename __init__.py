@@ -13,7 +13,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .api import Compiled as Compiled
     from .api import compile as compile
-    from .api import explain as explain
     from .api import from_sympy as from_sympy
     from .api import read as read
     from .api import run as run
@@ -21,16 +20,19 @@ if TYPE_CHECKING:
     from .checks import check as check
     from .export import Bundle as Bundle
     from .export import load as load
+    from .inspection import explain as explain
     from .ir.answer_text import answer_text as answer_text
     from .ir.answers import Answer as Answer
     from .ir.builder import Builder as Builder
     from .ir.problem import Problem as Problem
     from .ir.samples import Samples as Samples
+    from .lipschitz_constants import lipschitz as lipschitz
     from .verification import verify as verify
 
 _HOMES = {
-    "Bundle": "export", "Compiled": "api", "check": "checks", "compile": "api", "explain": "api", "from_sympy": "api",
-    "load": "export", "read": "api", "run": "api", "solve": "api", "verify": "verification",
+    "Bundle": "export", "Compiled": "api", "check": "checks", "compile": "api", "explain": "inspection",
+    "from_sympy": "api", "lipschitz": "lipschitz_constants", "load": "export", "read": "api", "run": "api",
+    "solve": "api", "verify": "verification",
     "answer_text": "ir.answer_text",
     "Answer": "ir.answers", "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
 }  # fmt: skip

@@ -14,14 +14,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .ir.answers import Answer
-from .ir.errors import Infeasible, InputError, Refused
+from .ir.errors import Infeasible, Refused
 from .ir.guarantee import Guarantee
 from .ir.ledger import Ledger
 from .ir.lifting import Lift
 from .ir.problem import Problem
 from .ir.protocols import Event, Limits
 from .ir.samples import Samples
-from .ir.tasks import Optimize, Prove, Task
+from .ir.tasks import Bound, Optimize, Prove, Task
 from .ir.types import AnyArray
 
 if TYPE_CHECKING:
@@ -226,22 +226,28 @@ def solve(
 
     ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or
     an object with ``sample(bqm)``. ``seed`` 0 and ``reads`` 100 unless stated. ``certify``: prove what the solver found
-    (it gets half of the time then). Further options as in :func:`compile`; what is not stated here is taken from the
-    spec's ``compile { }``.
+    (it gets half of the time then). ``exact``, ``tolerance`` and ``budget`` are for Lipschitz constants, which need no
+    solver (:func:`isinglass.lipschitz`). Further options as in :func:`compile`; what is not stated here is taken from
+    the spec's ``compile { }``.
     """
     from .compiler.defaults import known_options
 
     task = as_task(source)
     stated = {"timeout": timeout, "seed": seed, "reads": reads, "solver": solver}
-    options = known_options(options, "pipeline", "method", "master", "via")
+    options = known_options(options, "pipeline", "method", "master", "via", "exact", "tolerance", "budget")
     options = {**task.options, **options, **{key: value for key, value in stated.items() if value is not None}}
     limits = Limits(options.get("timeout"), options.get("seed", 0), options.get("reads", 100))
     if isinstance(task, Prove):
         return prove(task, options, limits, progress)
+    if isinstance(task, Bound):
+        from .lipschitz_constants import answer_bound
+
+        return answer_bound(task, options, limits, progress)
     if not isinstance(task, Optimize):
         raise Refused(f"goal {type(task).__name__.lower()} is not available in this version", code="not-yet")
-    if "method" in options or "master" in options or "via" in options:
-        raise Refused("method, master and via are for prove goals", hint="choose a solver instead")
+    if {"method", "master", "via", "exact", "tolerance"} & set(options):
+        message = "method, master and via are for prove goals, exact and tolerance for bound goals"
+        raise Refused(message, hint="choose a solver instead")
     chosen, name = make_solver(options.get("solver", "highs"))
     if not certify:
         return solve_problem(task, chosen, name, limits, options, progress)
@@ -349,45 +355,9 @@ def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any 
     task = read(path, defines)
     answer = solve(task, solver, **options)
     sources = {str(path): sha256(read_bytes(path))}
-    if isinstance(task, Prove):
+    if isinstance(task, (Prove, Bound)):
         from .frontends.networks.model_file import network_files
 
         sources.update((name, sha256(read_bytes(name))) for name in network_files(task.network))
     kept = {"file": str(path), "defines": dict(defines or {})}
     return answer.with_fields(sources=sources, options=kept)
-
-
-def explain(
-    source: Any,
-    defines: Mapping[str, str] | None = None,
-    target: str | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> str:
-    """What compiling does, as text: of a bundle, a spec, or a problem."""
-    if isinstance(source, (str, Path)) and Path(source).is_dir():
-        from .export import load
-
-        return load(source).explain()
-    task = read(source, defines) if isinstance(source, (str, Path)) else as_task(source)
-    return compile(task, target, **(options or {})).explain()
-
-
-def opt(path: str | Path, pipeline: str, output: str | Path | None = None) -> Trace:
-    """Run passes over the problem that a file states; write the result in the text form where ``output`` says."""
-    from .backends.ir_files import write_ir
-    from .compiler.pipeline import Pipeline
-
-    task = read(path)
-    if not isinstance(task, (Optimize, Prove)):
-        raise InputError(f"{path}: its goal states no problem that passes could rewrite")
-    trace = Pipeline.parse(pipeline).run(task.problem, check=True)
-    if output is not None:
-        write_ir(trace.problem, output)
-    return trace
-
-
-def ir_text(problem: Problem) -> str:
-    """The text form of a problem (large arrays appear as references)."""
-    from .ir.text import print_ir
-
-    return print_ir(problem)[0]

@@ -229,9 +229,9 @@ def check(answer: Path, as_json: bool) -> None:
 @click.option("-t", "--target", help="bqm unless stated.")
 def explain(source: Path, defines: tuple[str, ...], target: str | None, **options: Any) -> None:
     """Say what compiling SOURCE (a spec or a bundle) does: sizes, guarantee, weights and proofs, hardware fit."""
-    from . import api
+    from . import inspection
 
-    click.echo(api.explain(source, parse_defines(defines), target, given(options)))
+    click.echo(inspection.explain(source, parse_defines(defines), target, given(options)))
 
 
 @cli.command()
@@ -241,14 +241,14 @@ def explain(source: Path, defines: tuple[str, ...], target: str | None, **option
 @click.option("--timing", is_flag=True, help="Seconds per pass, on stderr.")
 def opt(file: Path, pipeline: str, output: Path | None, timing: bool) -> None:
     """Run passes over a problem in the text form (or any readable model) and print the result."""
-    from . import api
+    from . import inspection
 
-    trace = api.opt(file, pipeline, output)
+    trace = inspection.opt(file, pipeline, output)
     if timing:
         for ran in trace.ran:
             click.echo(f"{ran.seconds:9.4f} s  {ran.text}", err=True)
     if output is None:
-        click.echo(api.ir_text(trace.problem), nl=False)
+        click.echo(inspection.ir_text(trace.problem), nl=False)
 
 
 @cli.command("list")

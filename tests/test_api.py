@@ -11,7 +11,7 @@ import pytest
 import isinglass
 from isinglass import Builder
 from isinglass.ir.errors import CompileError, InputError, Refused, UsageError
-from isinglass.ir.tasks import Bound
+from isinglass.ir.tasks import Train
 
 
 def knapsack() -> Any:
@@ -171,7 +171,7 @@ def test_what_cannot_be_done_is_refused_by_type() -> None:
     with pytest.raises(UsageError, match="tighten-bounds"):
         isinglass.compile(knapsack(), "bqm", pipeline="tighten-bound")
     with pytest.raises(Refused, match="not available"):
-        isinglass.solve(Bound(knapsack(), "lipschitz"))
+        isinglass.solve(Train("head"))
 
 
 def test_infinite_bounds_are_named() -> None:
