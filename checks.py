@@ -14,37 +14,56 @@ import numpy as np
 from .ir.answers import Answer
 from .ir.checking import CERTIFICATES, Verdict, check_optimize, rejected
 from .ir.errors import InputError
-from .ir.tasks import Optimize, Prove
+from .ir.tasks import Bound, Optimize, Prove, Task
 
 
 def check(path: str | Path) -> Verdict:
     """Re-check an answer that ``run --json`` or ``decode --json`` wrote. Raises :class:`InputError` for an unreadable
     file."""
     from .backends.files import read_text
-    from .frontends.files import read
 
     answer = Answer.from_json(read_text(path), str(path))
     wrong = changed_sources(answer.sources)
     if wrong:
         return rejected(*wrong)
-    if "bundle" in answer.options:
+    return judged(task_asked(answer, path), answer)
+
+
+def task_asked(answer: Answer, path: str | Path) -> Task:
+    """The question that an answer says it answers, read again. Raises :class:`InputError` where it says none."""
+    from .frontends.files import read
+
+    options = answer.options
+    if "bundle" in options:
         from .export import load
 
-        bundle = load(str(answer.options["bundle"]))
+        bundle = load(str(options["bundle"]))
         task = getattr(bundle, "task", None)
-        return check_prove(task, answer) if isinstance(task, Prove) else check_optimize(bundle.stored.source, answer)
-    if "network" in answer.options:
+        return task if isinstance(task, (Prove, Bound)) else Optimize(bundle.stored.source)
+    if "lipschitz" in options:
+        from .lipschitz_constants import question
+
+        return question(options["lipschitz"])
+    if "network" in options:
         from .verification import read_task
 
-        network, property = (str(answer.options[name]) for name in ("network", "property"))
-        return check_prove(read_task(network, property, bool(answer.options.get("reals"))), answer)
-    if "file" not in answer.options:
+        return read_task(str(options["network"]), str(options["property"]), bool(options.get("reals")))
+    if "file" not in options:
         raise InputError(f"{path}: the answer does not say which file it answers", hint="answers of run and verify do")
-    task = read(str(answer.options["file"]), answer.options.get("defines", {}))
+    return read(str(options["file"]), options.get("defines", {}))
+
+
+def judged(task: Task, answer: Answer) -> Verdict:
+    """The verdict on an answer to a task."""
     if isinstance(task, Optimize):
         return check_optimize(task.problem, answer)
     if isinstance(task, Prove):
         return check_prove(task, answer)
+    if isinstance(task, Bound):
+        from .bound_checks import check_bound_task
+        from .lipschitz_constants import with_relus
+
+        return check_bound_task(with_relus(task), answer)
     return rejected(f"a {type(task).__name__.lower()} goal has no such answer")
 
 

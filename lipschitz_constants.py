@@ -100,6 +100,8 @@ def question(asked: Mapping[str, Any], box: Where = None) -> Bound:
     from .frontends.networks.lipschitz import bound
     from .frontends.networks.reader import read_network
 
+    if not isinstance(asked, Mapping) or "network" not in asked:
+        raise InputError("the answer does not say what was asked")
     network = read_network(str(asked["network"]))
     where = box if box is not None else restored(asked.get("box"))
     stated = {key: asked[key] for key in ASKED[:-1] if asked.get(key) is not None}
