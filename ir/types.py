@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+SpinArray = NDArray[np.int8]
+"""-1 and +1."""
 AnyArray = NDArray[Any]
 
 Values = Mapping[str, FloatArray]

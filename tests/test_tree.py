@@ -22,7 +22,7 @@ RULES = {
 }
 PARTS = {
     "ir": ("linear_proof", "lp_proof", "quadratic"),
-    "compiler": ("lipschitz", "networks", "penalties", "rows", "search", "spins"),
+    "compiler": ("coarsen", "lipschitz", "networks", "penalties", "rows", "search", "spins"),
     "frontends": ("glass", "models", "networks", "vnnlib"),
 }
 """Folders that hold parts of a layer, and no rules found by their name."""
