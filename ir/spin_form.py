@@ -9,6 +9,7 @@ couplings, y = (1 + t) / 2 gives FGL = max F with B = [q + X^T r / 2 | X^T diag(
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,23 @@ class SpinForm:
     @property
     def spins(self) -> int:
         return int(self.rows.shape[1])
+
+    @cached_property
+    def columns(self) -> FloatArray:
+        """B transposed [N, n], in order of memory."""
+        return np.ascontiguousarray(self.rows.T)
+
+    @cached_property
+    def column_sizes(self) -> FloatArray:
+        """Sum of the magnitudes of each column of B [N]."""
+        return np.asarray(np.abs(self.columns).sum(axis=1))
+
+    @cached_property
+    def quadratic_sizes(self) -> FloatArray:
+        """Sum of the magnitudes of each row of Q [N]."""
+        if self.quadratic is None:
+            return np.zeros(self.spins)
+        return np.asarray(abs(self.quadratic).sum(axis=1), dtype=np.float64).ravel()
 
     def value(self, spins: FloatArray) -> FloatArray:
         """F in float64 at spins [K, N]: [K]. Points with t_0 = -1 are as good as their negatives."""
