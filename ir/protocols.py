@@ -88,8 +88,10 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """Progress of a driver: ``done`` of ``total`` (None: unknown), and a few words."""
+    """Progress of a driver: ``done`` of ``total`` (None: unknown), and a few words; ``bracket``: what is proved so far
+    of a quantity, from below and from above."""
 
     text: str
     done: float = 0.0
     total: float | None = None
+    bracket: tuple[float, float] | None = None
