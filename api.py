@@ -359,5 +359,5 @@ def run(path: str | Path, defines: Mapping[str, str] | None = None, solver: Any 
         from .frontends.networks.model_file import network_files
 
         sources.update((name, sha256(read_bytes(name))) for name in network_files(task.network))
-    kept = {"file": str(path), "defines": dict(defines or {})}
+    kept = {**answer.options, "file": str(path), "defines": dict(defines or {})}
     return answer.with_fields(sources=sources, options=kept)

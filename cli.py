@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from .cli_lipschitz import lipschitz
 from .cli_verify import supports, verify
 from .terminal import listing, progress, show
 
@@ -67,6 +68,7 @@ def cli() -> None:
     """Compile questions about neural networks and discrete problems; get answers that say what they rest on."""
 
 
+cli.add_command(lipschitz)
 cli.add_command(verify)
 cli.add_command(supports)
 

@@ -88,9 +88,10 @@ def lipschitz(
     stated = {"exact": exact or None, "tolerance": tolerance, "budget": budget, "solver": solver}
     options = {key: value for key, value in stated.items() if value is not None}
     answer = answer_bound(task, options, limits, progress)
+    searched = {key: plain(options[key]) for key in SEARCH if key in options}
     return answer.with_fields(
         sources=sources,
-        options={"lipschitz": asked, "search": {key: plain(options[key]) for key in SEARCH if key in options}},
+        options={**answer.options, "lipschitz": asked, "search": searched},
         timings={"read": read, **answer.timings, "all": perf_counter() - start},
     )
 
@@ -118,6 +119,13 @@ def with_relus(task: Bound) -> Bound:
         return task
     trace = Pipeline.parse("activations-to-relu{which=max}").run(task.problem)
     return replace(task, problem=replace(trace.problem, ledger=(*task.problem.ledger, *trace.ledger)))
+
+
+def estimates(network: str | Path, *, box: Where = None, **asked: Any) -> list[str]:
+    """Published estimates of the same constants as lines of text, by name. None of them is a bound."""
+    from .compiler.lipschitz.estimates import named_estimates
+
+    return named_estimates(question({"network": str(network), **asked}, box))
 
 
 # -- boxes -----------------------------------------------------------------------------------------------------------
@@ -221,7 +229,8 @@ def answer_bound(task: Bound, options: Mapping[str, Any], limits: Limits, progre
     asked = {**task.options, **{key: options[key] for key in SEARCH if key in options}}
     loop = Lipschitz(replace(with_relus(task), options=asked), tools, limits).run()
     answer = finished(loop, progress)
-    return answer.with_fields(seed=limits.seed, claim=answer.claim or claim(task))
+    told = {"quantity": task.quantity, "norm": task.norm, "labels": list(task.labels)}
+    return answer.with_fields(seed=limits.seed, claim=answer.claim or claim(task), options={"bound": told})
 
 
 def finished(loop: Generator[Event, None, Answer], progress: Progress | None) -> Answer:
@@ -249,8 +258,9 @@ def claim(task: Bound) -> str:
     """What an answer is about, in words."""
     import numpy as np
 
-    words = {"lipschitz": "formal Lipschitz constant", "inf-to-one": "inf-to-one norm"}[task.quantity]
+    words = {"lipschitz": f"formal {task.norm} Lipschitz constant", "inf-to-one": "inf-to-one norm"}[task.quantity]
     var = task.problem.var(task.inputs)
-    where = "in a box" if np.isfinite(var.lower).all() and np.isfinite(var.upper).all() else "everywhere"
-    what = task.labels[0] if len(task.labels) == 1 else f"{len(task.labels)} functionals, the greatest"
-    return f"{words} ({task.norm}) of {what}, {where}"
+    where = "inputs in a box" if np.isfinite(var.lower).all() and np.isfinite(var.upper).all() else "all inputs"
+    what = task.labels[0] if len(task.labels) == 1 else f"{len(task.labels)} functionals"
+    name = Path(task.network).name
+    return f"{words} of {what}{f' of {name}' if name else ''}, {where}"

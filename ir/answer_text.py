@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .answers import Answer
+from .bracket_text import bracket_text
 from .decoding import Decoded
 
 RESTS = {
@@ -31,7 +32,9 @@ SHOWN = 10
 
 
 def answer_text(answer: Answer) -> str:
-    """A few lines: status and what it rests on, value and bounds, witness, losses."""
+    """A few lines: status and what it rests on, value and bounds, witness, losses; brackets of constants as a table."""
+    if "bound" in answer.options:
+        return bracket_text(answer)
     head = answer.status + (f" ({RESTS[answer.basis]})" if RESTS[answer.basis] else "")
     lines = [f"{answer.claim}: {head}" if answer.claim else head]
     if answer.value is not None:
