@@ -15,7 +15,7 @@ leaf, and no spin is split twice on a way. Leaf l of L, in preorder, proves a bo
 
 Any numbers are sound (``ir/spin_proof/leaf.py`` has the formula); the bound of the tree is the greatest of its leaves.
 ``low`` and ``high`` [F], both or none, are ranges of the arguments of a network's units over a box, for local
-constants. Arrays are packed as in ``ir/arrays_text.py``; scale, diagonal and multiplier are float16, float32 or float64.
+constants. Arrays are packed as in ``ir/arrays_text.py``; scale, diagonal and multiplier have floats of any width.
 """
 
 from __future__ import annotations
