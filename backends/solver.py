@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..ir.errors import UsageError
+import numpy as np
+
+from ..ir.errors import Refused, UsageError
 from ..ir.problem import Problem
 from ..ir.protocols import Limits
+from ..ir.quadratic.ising_form import IsingForm
 from ..ir.registry import Registry
 from ..ir.rule_text import make, with_options
 from ..ir.samples import Samples
+from ..ir.types import FloatArray, SpinArray
+from .ising_problem import ising_problem
 
 SOLVERS = Registry("isinglass.backends.solvers", "solver")
 COMMAND = "cmd:"
@@ -21,10 +26,12 @@ class Solver:
 
     ``level``: what a problem must be (``ir/levels.py``). ``complete``: whether the solver visits every point, so that
     its best sample is the optimum; the others only sample. Same seed, same samples, unless ``info["time_limited"]``.
+    ``anneals``: whether :meth:`sample_ising` heeds its start and its temperatures.
     """
 
     level: str = "BQM"
     complete: bool = False
+    anneals: bool = False
 
     @property
     def target_level(self) -> str:
@@ -38,6 +45,20 @@ class Solver:
         solver tells. Raises :class:`CompileError` for a wrong level, :class:`InputError` for NaN or infinite numbers.
         """
         raise NotImplementedError
+
+    def sample_ising(
+        self, form: IsingForm, limits: Limits, start: SpinArray | None = None, betas: FloatArray | None = None
+    ) -> SpinArray:
+        """Spins [B, n], best first, of a small Ising problem: the light way in for loops that call many times.
+
+        ``start`` [n]: where an annealer may begin; ``betas``: its inverse temperatures, one for each sweep. This
+        default goes through :meth:`solve` and knows neither. Raises as :meth:`solve`; :class:`Refused` where the
+        solver takes no binaries.
+        """
+        if self.level != "BQM":
+            raise Refused(f"{type(self).__name__.lower()} is no sampler: it takes no QUBO", hint="use neal or tabu")
+        samples = self.solve(ising_problem(form), limits)
+        return np.asarray(2 * np.rint(samples.values["x"]) - 1, dtype=np.int8)
 
 
 def make_solver(solver: Any) -> tuple[Any, str]:

@@ -7,15 +7,21 @@ stops between reads.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
+import numpy as np
 from dwave.samplers import SimulatedAnnealingSampler
+from dwave.samplers.sa.simulated_annealing import simulated_annealing
 
 from ...ir.errors import UsageError
 from ...ir.problem import Problem
 from ...ir.protocols import Limits
+from ...ir.quadratic.ising_form import IsingForm
+from ...ir.quadratic.triplets import Triplets
 from ...ir.samples import Samples
+from ...ir.types import FloatArray, SpinArray
 from ..sampling import SEEDS, sample_bqm, with_info
 from ..solver import Solver
 
@@ -30,6 +36,8 @@ class Neal(Solver):
     hot: float = 0.0
     cold: float = 0.0
     schedule: str = "geometric"
+
+    anneals = True
 
     def __post_init__(self) -> None:
         if self.sweeps < 1 or self.reads < 0 or self.schedule not in ("geometric", "linear"):
@@ -56,3 +64,64 @@ class Neal(Solver):
 
         samples = sample_bqm(problem, sample, "neal")
         return with_info(samples, time_limited=samples.count < reads and problem.size > 0)
+
+    def sample_ising(
+        self, form: IsingForm, limits: Limits, start: SpinArray | None = None, betas: FloatArray | None = None
+    ) -> SpinArray:
+        """The annealer behind the sampler, called directly: a dimod model costs more than 100 spins' annealing."""
+        if not form.size:
+            return np.zeros((1, 0), np.int8)
+        reads, seed = self.reads or limits.reads, mixed(limits.seed)
+        if start is None:
+            states = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (reads, form.size))
+        else:
+            states = np.repeat(np.asarray(start, dtype=np.int8)[None], reads, axis=0)
+        if betas is None:
+            hot, cold = (self.hot, self.cold) if self.hot else beta_range(form)
+            space: Any = np.geomspace if self.schedule == "geometric" else np.linspace
+            betas = space(hot, cold, self.sweeps)
+        found = form.triplets()
+        spins, energy = simulated_annealing(
+            reads, form.h.tolist(), *pattern(found, form.size), found.value.tolist(), 1, betas.tolist(), seed, states,
+            False, "Metropolis", (lambda: limits.over) if limits.timeout is not None else None,
+        )  # fmt: skip
+        return np.asarray(spins[np.argsort(energy, kind="stable")] if len(energy) > 1 else spins)
+
+
+def beta_range(form: IsingForm) -> tuple[float, float]:
+    """First and last inverse temperature, by the rule of dwave-samplers: at first every flip is taken half of the time,
+    at last one of the smallest energy steps 2 min(|h|, |J|) of the spins is taken once in a hundred sweeps."""
+    found = form.triplets()
+    ends = np.concatenate([found.row, found.column])
+    sizes = np.abs(np.concatenate([found.value, found.value]))
+    most = np.abs(form.h) + np.bincount(ends, sizes, form.size)
+    least = np.where(form.h != 0, np.abs(form.h), np.inf)
+    np.minimum.at(least, ends, sizes)
+    least = least[np.isfinite(least)]
+    if not least.size:
+        return 0.1, 1.0
+    count = int((least == least.min()).sum())
+    return float(np.log(2) / (2 * most.max())), float(np.log(count / 0.01) / (2 * least.min()))
+
+
+def pattern(found: Triplets, size: int) -> tuple[list[int], list[int]]:
+    """Both ends of all couplers, as lists; those of dense problems are made once."""
+    if len(found.value) == size * (size - 1) // 2:
+        return complete_pattern(size)
+    return found.row.tolist(), found.column.tolist()
+
+
+@cache
+def complete_pattern(size: int) -> tuple[list[int], list[int]]:
+    row, column = np.triu_indices(size, 1)
+    return row.tolist(), column.tolist()
+
+
+def mixed(seed: int) -> int:
+    """Seed in 64 bits that are all in use (splitmix64): the annealer's generator starts with what it is given, and takes
+    long to leave a state of few bits."""
+    mask = (1 << 64) - 1
+    seed = (seed + 0x9E3779B97F4A7C15) & mask
+    seed = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    seed = ((seed ^ (seed >> 27)) * 0x94D049BB133111EB) & mask
+    return (seed ^ (seed >> 31)) or 1
