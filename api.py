@@ -170,7 +170,8 @@ def compile(
     ``rounding`` (exact, outward, inward), ``slack`` (half-step, unit), ``weight`` (stated instead of proved),
     ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers
     sharpen the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
-    Claims about networks have options ``goal`` and ``bounds`` (``milp_export.py``).
+    Claims about networks have options ``goal`` and ``bounds`` (``milp_export.py``), Lipschitz constants ``pinned`` and
+    ``monomials`` (``ising_export.py``).
 
     Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory,
     :class:`UsageError` for an option that does not exist.
@@ -184,6 +185,10 @@ def compile(
         from .milp_export import compile_claim
 
         return compile_claim(task, target, pipeline, options, progress)
+    if isinstance(task, Bound):
+        from .ising_export import compile_bound
+
+        return compile_bound(task, target, pipeline, options, progress)
     if not isinstance(task, Optimize):
         raise Refused(f"a {type(task).__name__.lower()} goal is answered by run, not compiled")
     merged = {**task.options, **known_options(options)}

@@ -156,23 +156,38 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
 @click.option("--bounds", type=click.Choice(["crown", "optimised", "interval"]),
               help="Of a claim: where big-M numbers come from (default: crown).")  # fmt: skip
 @click.option("--reals", is_flag=True, help="Of a PROPERTY: real arithmetic will do where it says float32.")
-@click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated, lp for a claim.")
+@click.option("--lipschitz", "constant", metavar="K|A,B",
+              help="Of a network: the Lipschitz constant of output K, or of y[A] - y[B].")  # fmt: skip
+@click.option("-t", "--target", help="Target with options, e.g. ising{bits=8}; bqm unless stated, lp for a claim, "
+              "ising for a constant.")  # fmt: skip
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Directory of the bundle.")
 def compile_command(spec: Path, prop: Path | None, defines: tuple[str, ...], target: str | None, output: Path,
                     **options: Any) -> None:  # fmt: skip
-    """Compile SPEC into a bundle for an outside solver; or SPEC, a network, and a VNN-LIB PROPERTY of it."""
-    from . import api, verification
-    from .ir.errors import UsageError
+    """Compile SPEC into a bundle for an outside solver; or SPEC, a network, and a VNN-LIB PROPERTY or a constant of
+    it."""
+    from . import api
 
     chosen = given(options) | {name: options[name] for name in ("goal", "bounds") if options[name]}
-    reals = options.pop("reals")
-    if prop is not None and defines:
-        raise UsageError("-D is for specs; a network and a property have no parameters")
     with progress() as tell:
-        task = api.read(spec, parse_defines(defines)) if prop is None else verification.read_task(spec, prop, reals)
+        task = task_to_compile(spec, prop, options["constant"], defines, options["reals"])
         compiled = api.compile(task, target, progress=tell, **chosen)
         path = compiled.save(output)
     click.echo(f"{path}: {compiled.problem.size} variables for {compiled.key}; {compiled.guarantee}")
+
+
+def task_to_compile(spec: Path, prop: Path | None, constant: str | None, defines: tuple[str, ...], reals: bool) -> Any:
+    """The task of a spec, of a network and a property, or of a network and a constant."""
+    from . import api, verification
+    from .cli_lipschitz import constant_of
+    from .ir.errors import UsageError
+
+    if prop is not None and constant is not None:
+        raise UsageError("a PROPERTY and --lipschitz are two questions", hint="leave one of them out")
+    if (prop is not None or constant is not None) and defines:
+        raise UsageError("-D is for specs; a network and a property have no parameters")
+    if constant is not None:
+        return constant_of(spec, constant)
+    return api.read(spec, parse_defines(defines)) if prop is None else verification.read_task(spec, prop, reals)
 
 
 @cli.command()

@@ -91,6 +91,17 @@ def numbers(option: str, text: str) -> list[int]:
         raise UsageError(f"{option} {text}: no number", hint=hint) from None
 
 
+def constant_of(network: Path, text: str) -> Any:
+    """The question about one functional of a network: ``8`` or ``8,3``."""
+    from .ir.errors import UsageError
+    from .lipschitz_constants import question
+
+    found = numbers("--lipschitz", text)
+    if len(found) > 2:
+        raise UsageError(f"--lipschitz {text}: one output, or two for their difference", hint="write 8, or 8,3")
+    return question({"network": str(network), **({"difference": found} if len(found) == 2 else {"output": found})})
+
+
 def box_of(options: dict[str, Any]) -> Any:
     """The box that the options state; None for all inputs."""
     from .ir.errors import UsageError

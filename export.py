@@ -48,7 +48,7 @@ def save(
 def file_name(name: str) -> str:
     """A problem's name with what a file system may not like replaced."""
     clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:LONGEST].lstrip(".") or "problem"
-    return f"{clean}_model" if clean in ("source", "compiled", "lift", "manifest", "task") else clean
+    return f"{clean}_model" if clean in ("source", "compiled", "lift", "manifest", "task", "question") else clean
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +104,12 @@ class Bundle:
 def load(directory: str | Path) -> Bundle:
     """A bundle that ``save`` wrote. Raises :class:`InputError` when it is damaged."""
     from .backends.bundle import load_bundle
+    from .ising_export import QUESTION, BoundBundle
     from .milp_export import TASK, ClaimBundle
 
     stored = load_bundle(directory)
+    if f"{QUESTION}.igir" in stored.manifest["files"]:
+        return BoundBundle(stored)
     return ClaimBundle(stored) if f"{TASK}.igir" in stored.manifest["files"] else Bundle(stored)
 
 
