@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays_text import NODES, Unpacker, is_preorder, known, malformed, narrow, packed
+from .arrays_text import Unpacker, known, malformed, narrow, packed
+from .fixed_spins import check_splits, fixed_spins
 from .types import AnyArray, BoolArray, FloatArray, IntArray
 
 KIND = "spin-tree"
@@ -92,38 +93,13 @@ class SpinTree:
         return tree
 
     def fixed(self, most: int) -> Iterator[AnyArray]:
-        """The spins that are fixed at the leaves, in preorder and up to ``most`` leaves at a time: int8 [B, N], 0 where
-        a spin is free. Raises :class:`InputError` where a spin is split twice on a way."""
-        now = np.zeros(self.spins, np.int8)
-        now[0] = 1
-        found: list[AnyArray] = []
-        open_: list[int] = []  # splits on the way whose first side is being walked, ~spin: whose second
-        for spin in self.spin.tolist():
-            if spin >= 0:
-                if now[spin]:
-                    raise fault("a spin is split twice on a way")
-                now[spin] = 1
-                open_.append(spin)
-                continue
-            found.append(now.copy())
-            if len(found) == most:
-                yield np.stack(found)
-                found.clear()
-            while open_ and open_[-1] < 0:
-                now[~open_.pop()] = 0
-            if open_:
-                now[open_[-1]] = -1
-                open_[-1] = ~open_[-1]
-        if found:
-            yield np.stack(found)
+        """The spins that are fixed at the leaves, up to ``most`` leaves at a time: int8 [B, N], 0 where free."""
+        return fixed_spins(KIND, self.spin, self.spins, most)
 
 
 def check_shape(tree: SpinTree) -> None:
     """Lengths, ranges and signs; raises :class:`InputError`."""
-    if not 0 < len(tree.spin) <= NODES or not is_preorder(tree.leaf):
-        raise fault("its nodes are no tree in preorder")
-    if ((tree.spin < -1) | (tree.spin == 0) | (tree.spin >= tree.spins)).any():
-        raise fault("a split names no spin")
+    check_splits(KIND, tree.spin, tree.spins)
     leaves = int(tree.leaf.sum())
     if tree.scale.shape != (leaves, tree.rows) or tree.diagonal.shape != (leaves, tree.spins):
         raise fault("scales and diagonals are not given for every leaf")
