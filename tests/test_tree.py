@@ -21,7 +21,7 @@ RULES = {
     "frontends": ("onnx_ops", "readers"),
 }
 PARTS = {
-    "ir": ("linear_proof", "lp_proof", "quadratic", "spin_proof"),
+    "ir": ("linear_proof", "lp_proof", "quadratic", "slope_proof", "spin_proof"),
     "compiler": ("coarsen", "lipschitz", "networks", "penalties", "rows", "search", "spins"),
     "frontends": ("glass", "models", "networks", "vnnlib"),
 }
