@@ -87,7 +87,7 @@ def numbers(option: str, text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        hint = f"{LISTED}" if option == "--output" else "write --difference 8,3, or all"
+        hint = {"--output": LISTED, "--lipschitz": "write 8, or 8,3"}.get(option, "write --difference 8,3, or all")
         raise UsageError(f"{option} {text}: no number", hint=hint) from None
 
 

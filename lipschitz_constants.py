@@ -220,12 +220,12 @@ class BoundTools:
 
 def answer_bound(task: Bound, options: Mapping[str, Any], limits: Limits, progress: Progress | None) -> Answer:
     """The bracket, through the driver ``lipschitz``. ``options``: ``exact``, ``tolerance``, ``budget``, ``solver``."""
-    from .compiler.drivers.lipschitz import Lipschitz
-
     tools = BoundTools(options.get("solver"))
     if tools.solver is not None:
         _ = tools.sampler  # wrong names are told before anything runs
     check_search(options)
+    from .compiler.drivers.lipschitz import Lipschitz
+
     asked = {**task.options, **{key: options[key] for key in SEARCH if key in options}}
     loop = Lipschitz(replace(with_relus(task), options=asked), tools, limits).run()
     answer = finished(loop, progress)

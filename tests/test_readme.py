@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_every_block_runs(tmp_path: Path) -> None:
-    for name in ("digits.onnx", "digits.npz", "digits_7.vnnlib", "digits_3.vnnlib", "digits.csv"):
+    for name in ("digits.onnx", "digits_32.onnx", "digits.npz", "digits_7.vnnlib", "digits_3.vnnlib", "digits.csv"):
         shutil.copy(ROOT / "examples" / name, tmp_path)
     binaries = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
