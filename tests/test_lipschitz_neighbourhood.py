@@ -62,8 +62,8 @@ def test_restricting_holds_the_others() -> None:
         told = part.constant + part.left @ u + part.right @ v + np.array(u) @ part.matrix @ v
         wanted = whole.constant + whole.left @ full_u + whole.right @ full_v + full_u @ whole.matrix @ full_v
         assert told == pytest.approx(wanted, abs=1e-12)
-    assert sum(map(len, whole.undecided(3))) == 3
-    assert sum(map(len, whole.undecided(None))) == 5
+    assert sum(map(len, whole.undecided(3, np.random.default_rng(0)))) == 3
+    assert sum(map(len, whole.undecided(None, np.random.default_rng(0)))) == 5
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

@@ -4,7 +4,7 @@
 two of these blocks, into const + a . u + c . v + u^T M v: a QUBO (or Ising problem) as it is, exact and without a new
 variable. *needs* a pattern to start from, the maximum norm where x is one of the two; *guarantee*: the pattern that
 comes back is never worse, since every sample is judged by the value of its pattern, with the best x. With a ``budget``
-only the variables whose coefficients are smallest, the least decided ones, are free.
+only so many variables are free, drawn with a preference for small coefficients, the least decided ones.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from .sweeps import direction
 DIRECTION = -1
 """Number of the block x; layers are 0, 1, ..."""
 RISE = 1e-12
+DRAWS = 8
+"""Choices of free variables that are tried for each pair of blocks before the steps end."""
 Pair = tuple[int, int]
 
 
@@ -60,14 +62,15 @@ class Bilinearity:
             self.first[kept_left], self.second[kept_right], self.spin,
         )  # fmt: skip
 
-    def undecided(self, budget: int | None) -> tuple[IntArray, IntArray]:
-        """At most ``budget`` elements of both sides, those whose coefficients are smallest at the point; sorted."""
+    def undecided(self, budget: int | None, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+        """At most ``budget`` elements of both sides, rather those whose coefficients at the point are small; sorted."""
         sizes = np.concatenate(
             [np.abs(self.left + self.matrix @ self.second), np.abs(self.right + self.first @ self.matrix)]
         )
         if self.spin:
             sizes[: len(self.left)] *= 2  # a flip moves a spin by two
-        chosen = np.sort(np.argsort(sizes, kind="stable")[: len(sizes) if budget is None else budget])
+        drawn = (sizes + sizes.mean() / 10) * rng.exponential(size=len(sizes))
+        chosen = np.sort(np.argsort(drawn, kind="stable")[: len(sizes) if budget is None else budget])
         return chosen[chosen < len(self.left)], chosen[chosen >= len(self.left)] - len(self.left)
 
     def problem(self) -> Problem:
@@ -154,10 +157,11 @@ def block_step(
     sampler: Sampler,
     limits: Limits,
     budget: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> tuple[FloatArray, float]:
     """A pattern at least as good as ``pattern`` [F], and its value; one call of the sampler."""
     whole = bilinear_of(form, functional, norm, pattern, pair)
-    kept = whole.undecided(budget)
+    kept = whole.undecided(budget, np.random.default_rng(limits.seed) if rng is None else rng)
     problem = whole.restricted(*kept).problem()
     trace = compile_problem(problem, getattr(sampler, "level", "BQM"), {}, None, {}, no_lp)
     samples = trace.lift.up(sampler.solve(trace.problem, limits).values)
@@ -198,10 +202,12 @@ def improve(
     first = DIRECTION if norm == "linf" else 0
     pairs = list(combinations(range(first, count), 2))
     value = float(pattern_values(form, functional, norm, np.asarray(pattern, dtype=np.float64)[None])[0])
+    patience = len(pairs) * (1 if budget is None else DRAWS)
+    rng = np.random.default_rng(limits.seed)
     calls, idle = 0, 0
-    while idle < len(pairs) and not limits.over:
+    while idle < patience and not limits.over:
         pair = pairs[calls % len(pairs)]
-        pattern, found = block_step(form, functional, norm, pattern, pair, sampler, limits, budget)
+        pattern, found = block_step(form, functional, norm, pattern, pair, sampler, limits, budget, rng)
         calls += 1
         idle = 0 if found > value * (1 + RISE) else idle + 1
         value = found
