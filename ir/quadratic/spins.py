@@ -172,6 +172,9 @@ def numbers(term: Term) -> Iterator[tuple[Operator | None, FloatArray]]:
 
 def exact(problem: Problem) -> bool:
     """Whether nothing rounds when the objective becomes a spin form."""
+    ends = [side for var in problem.vars.values() if var.domain == "real" for side in (var.lower, var.upper)]
+    if any((np.isfinite(side) & (side != np.rint(side))).any() for side in ends):  # centres are no halves then
+        return False
     poly, least = problem.objective, low_bit(problem.objective.constant)
     for term in poly.terms:
         for operator, values in numbers(term):
@@ -196,7 +199,8 @@ def magnitude(problem: Problem, poly: Poly) -> float:
     """All coefficients' magnitudes times the greatest ones of their variables, added up, rounded up a little."""
     lower, upper = problem.stack_bounds()
     size = np.maximum(np.abs(lower), np.abs(upper))
-    point = problem.unstack(np.where(np.isfinite(size), size, 0.0)[None])
+    # Without bounds a variable must not occur: a sum of coefficients that is 0 may have been rounded to it.
+    point = problem.unstack(np.where(np.isfinite(size), size, 1e200)[None])
     total = float(np.abs(poly.constant).sum()) + sum(float(term.magnitude(point).sum()) for term in poly.terms)
     return total * (1 + 1e-6)
 
