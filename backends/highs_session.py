@@ -9,7 +9,7 @@ from scipy import sparse
 
 from ..ir.errors import InputError
 from ..ir.protocols import LpResult
-from ..ir.types import FloatArray
+from ..ir.types import BoolArray, FloatArray
 from .highs_library import accept, load_highspy
 
 
@@ -59,13 +59,23 @@ class HighsSession:
         self.row_lower = np.concatenate([self.row_lower, row_lower])
         self.row_upper = np.concatenate([self.row_upper, row_upper])
 
+    def remove_rows(self, gone: BoolArray) -> None:
+        """Without the rows of a mask [m]; those that follow move up, the basis is kept."""
+        index = np.flatnonzero(gone).astype(np.int32)
+        if not index.size:
+            return
+        accept(self._highs.deleteRows(len(index), index), self._highspy)
+        self.matrix = sparse.csr_array(self.matrix[~gone])
+        self.row_lower, self.row_upper = self.row_lower[~gone], self.row_upper[~gone]
+
     def solve(self, seconds: float | None = None) -> LpResult:
         """Solve from the last basis; ``seconds`` limits this solve."""
         if not ((self.lower <= self.upper).all() and (self.row_lower <= self.row_upper).all()):
             return LpResult("infeasible", np.inf)
         if not len(self.lower):
             return self._without_variables()
-        self._highs.setOptionValue("time_limit", np.inf if seconds is None else max(0.0, seconds))
+        spent = self._highs.getRunTime()  # HiGHS counts all runs of an instance against its limit
+        self._highs.setOptionValue("time_limit", np.inf if seconds is None else spent + max(0.0, seconds))
         self._highs.run()
         status = status_of(self._highspy, self._highs.getModelStatus())
         if status == "unbounded-or-infeasible":

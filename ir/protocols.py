@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from .errors import UsageError
 from .problem import Problem
 from .samples import Samples
-from .types import FloatArray
+from .types import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ class LpSession(Protocol):
 
     def set_bounds(self, lower: FloatArray, upper: FloatArray) -> None:
         """New variable bounds [n]."""
+
+    def add_rows(self, matrix: Any, row_lower: FloatArray, row_upper: FloatArray) -> None:
+        """Further rows [k, n] (csr) below the others; the basis is kept."""
+
+    def remove_rows(self, gone: BoolArray) -> None:
+        """Without the rows of a mask [m]; those that follow move up, the basis is kept."""
 
     def solve(self, seconds: float | None = None) -> LpResult:
         """Solve from the last basis."""

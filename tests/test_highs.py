@@ -98,7 +98,7 @@ def scipy_lp(matrix: Any, low: Any, high: Any, lower: Any, upper: Any, cost: Any
 def test_a_session_follows_its_changes(seed: int) -> None:
     lp, (matrix, low, high, lower, upper, cost) = session(seed)
     rng = np.random.default_rng(seed)
-    for step in range(4):
+    for step in range(6):
         found, wanted = lp.solve(), scipy_lp(matrix, low, high, lower, upper, cost)
         assert found.status == {0: "optimal", 2: "infeasible"}[wanted.status]
         if found.status == "optimal":
@@ -119,12 +119,23 @@ def test_a_session_follows_its_changes(seed: int) -> None:
         elif step == 1:
             lower, upper = lower + rng.integers(0, 2, 5), upper.copy()
             lp.set_bounds(lower, upper)
+        elif step == 4:
+            gone = np.arange(len(low)) % 2 == seed % 2
+            lp.remove_rows(gone)
+            matrix, low, high = matrix[~gone], low[~gone], high[~gone]
         else:
             row = rng.integers(-2, 3, (1, 5)).astype(float)
             side = row @ np.ones(5) * 2
             lp.add_rows(sparse.csr_array(row), side - 1, side)
             matrix = sparse.csr_array(sparse.vstack([matrix, sparse.csr_array(row)]))
             low, high = np.concatenate([low, side - 1]), np.concatenate([high, side])
+
+
+def test_a_limit_is_about_one_solve() -> None:
+    lp, _ = session(0)
+    lp._highs.getRunTime = lambda: 1e6
+    assert lp.solve(5.0).status in ("optimal", "infeasible")
+    assert lp._highs.getOptionValue("time_limit")[1] == 1e6 + 5
 
 
 def test_infeasible_sessions_give_rays() -> None:

@@ -1,0 +1,100 @@
+"""The linear program over products of spins with the odd cycles that were found so far as its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from ...ir.protocols import LpResult, LpSession, OpenLp
+from ...ir.types import BoolArray, FloatArray, IntArray
+from .cycles import CHUNK, STEP, Cycles, Graph, chordless, keys, search
+
+LEAST = 1e-4
+"""Least violation of a cycle that becomes a row."""
+PATIENCE = 4
+"""Solves in a row that a row may have multiplier zero before it is taken out."""
+
+
+@dataclass(eq=False)
+class CycleProgram:
+    """min sum_e weight_e s_e over -1 <= s_e <= 1 and the inequalities of ``cycles``, the session's rows in order.
+
+    ``idle`` [rows]: for how many solves a row has had no multiplier. ``known`` [rows]: keys of the rows.
+    """
+
+    graph: Graph
+    session: LpSession
+    cycles: Cycles
+    idle: IntArray
+    known: IntArray
+    rng: np.random.Generator
+    lower: FloatArray = field(init=False)
+    upper: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lower, self.upper = np.full(self.graph.edges, -1.0), np.ones(self.graph.edges)
+
+    @classmethod
+    def of(cls, graph: Graph, open_lp: OpenLp, seed: int = 0) -> CycleProgram:
+        m, none = graph.edges, np.zeros(0)
+        session = open_lp(sparse.csr_array((0, m)), none, none, np.full(m, -1.0), np.ones(m), graph.weight)
+        empty = np.zeros(0, np.int64)
+        return cls(graph, session, Cycles.none(), empty, empty, np.random.default_rng(seed))
+
+    def bound(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Other bounds of s [m]."""
+        self.lower, self.upper = lower, upper
+        self.session.set_bounds(lower, upper)
+
+    def solve(self, seconds: float | None) -> tuple[LpResult, FloatArray]:
+        """The program's result and the multipliers >= 0 of its rows (zeros without a result)."""
+        result = self.session.solve(seconds)
+        if result.dual is None:
+            return result, np.zeros(self.cycles.count)
+        multipliers = np.maximum(-result.dual, 0.0)
+        self.idle = np.where(multipliers > 1e-9, 0, self.idle + 1)
+        return result, multipliers
+
+    def cut(self, value: FloatArray, over: Callable[[], bool], least: float = LEAST) -> int:
+        """Rows for cycles that ``value`` [m] violates by ``least``; how many are new."""
+        found = self.violated(value, over, least)
+        if not found.count:
+            return 0
+        fresh = keys(found, self.graph.edges)
+        _, first = np.unique(fresh, return_index=True)
+        first = np.sort(first[~np.isin(fresh[first], self.known)])
+        found, fresh = found.take(first), fresh[first]
+        plain = chordless(self.graph, found)
+        if 2 * np.count_nonzero(plain) >= found.count:
+            found, fresh = found.take(plain), fresh[plain]
+        self.add(found, fresh)
+        return found.count
+
+    def violated(self, value: FloatArray, over: Callable[[], bool], least: float) -> Cycles:
+        """Cycles from all vertices in random order, or from some when the time is over."""
+        sources = self.rng.permutation(self.graph.vertices)
+        used, parts = np.full(self.graph.edges, STEP), []
+        for first in range(0, len(sources), CHUNK):
+            parts.append(search()(self.graph, value, used, sources[first : first + CHUNK], 2.0 - least))
+            if over():
+                break
+        return Cycles.joined(parts)
+
+    def add(self, cycles: Cycles, fresh: IntArray) -> None:
+        """Further rows, with their keys."""
+        none = np.full(cycles.count, -np.inf)
+        self.session.add_rows(cycles.matrix(self.graph.edges), none, (cycles.lengths - 2).astype(np.float64))
+        self.cycles = Cycles.joined([self.cycles, cycles])
+        self.idle = np.concatenate([self.idle, np.zeros(cycles.count, np.int64)])
+        self.known = np.concatenate([self.known, fresh])
+
+    def purge(self) -> BoolArray:
+        """Take out rows that have been idle for long; which ones stay."""
+        stay = self.idle < PATIENCE
+        if not stay.all():
+            self.session.remove_rows(~stay)
+            self.cycles, self.idle, self.known = self.cycles.take(stay), self.idle[stay], self.known[stay]
+        return stay
