@@ -54,10 +54,10 @@ def lipschitz(network: Path, **options: Any) -> None:
         answer = constants.lipschitz(network, **asked, box=box, **search, progress=tell)
     if options["plot"] is not None:
         draw(answer, options["plot"])
+    more: list[str] = []
     if options["estimates"]:
-        lines = constants.estimates(network, **asked, box=box)
-        click.echo("\n".join(lines), err=options["as_json"])
-    show(answer, options["as_json"])
+        more = constants.estimates(network, **asked, box=box, seed=options["seed"])
+    show(answer, options["as_json"], more)
 
 
 def outputs(given: tuple[str, ...]) -> Any:

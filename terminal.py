@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,19 +28,23 @@ def progress(quiet: bool = False) -> Iterator[Callable[[Event], None] | None]:
         task = bar.add_task("starting", total=None)
 
         def tell(event: Event) -> None:
-            bar.update(task, description=event.text[:70], completed=event.done, total=event.total)
+            bracket = "" if event.bracket is None else "  {:.6g} to {:.6g}".format(*event.bracket)
+            text = event.text[: 70 - len(bracket)] + bracket
+            bar.update(task, description=text, completed=event.done, total=event.total)
 
         yield tell
 
 
-def show(answer: Answer, as_json: bool) -> None:
-    """Print an answer; the exit code says whether it is one."""
+def show(answer: Answer, as_json: bool, more: Sequence[str] = ()) -> None:
+    """Print an answer, and ``more`` lines (on stderr beside JSON); the exit code says whether it is one."""
     if as_json:
         click.echo(answer.to_json())
     else:
         from .ir.answer_text import answer_text
 
         click.echo(answer_text(answer))
+    for line in more:
+        click.echo(line, err=as_json)
     click.get_current_context().exit(answer.exit_code)
 
 

@@ -59,10 +59,9 @@ def gap(answer: Answer) -> str:
     return f"{100 * width / answer.lower:.3g} %" if answer.lower > 0 else "-"
 
 
-def table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    """Columns under their heads: words to the left, numbers to the right."""
+def table(rows: list[tuple[str, ...]], left: tuple[int, ...] = (0, 4)) -> Iterator[str]:
+    """Columns under their heads: words (the columns ``left``) to the left, numbers to the right."""
     widths = [max(len(line[k]) for line in rows) for k in range(len(rows[0]))]
-    left = (0, 4)
     for line in rows:
         cells = [c.ljust(w) if k in left else c.rjust(w) for k, (c, w) in enumerate(zip(line, widths, strict=True))]
         yield "  " + "  ".join(cells).rstrip()
