@@ -11,18 +11,19 @@ from scipy import sparse
 from ...ir.protocols import LpResult, LpSession, OpenLp
 from ...ir.types import BoolArray, FloatArray, IntArray
 from .cycles import CHUNK, STEP, Cycles, Graph, chordless, keys, search
+from .tree_rounding import rounded
 
 LEAST = 1e-4
 """Least violation of a cycle that becomes a row."""
-PATIENCE = 4
-"""Solves in a row that a row may have multiplier zero before it is taken out."""
+PATIENCE = 6
+"""Solves in a row that a row may have slack before it is taken out."""
 
 
 @dataclass(eq=False)
 class CycleProgram:
     """min sum_e weight_e s_e over -1 <= s_e <= 1 and the inequalities of ``cycles``, the session's rows in order.
 
-    ``idle`` [rows]: for how many solves a row has had no multiplier. ``known`` [rows]: keys of the rows.
+    ``idle`` [rows]: for how many solves a row has had slack. ``known`` [rows]: keys of the rows.
     """
 
     graph: Graph
@@ -55,7 +56,8 @@ class CycleProgram:
         if result.dual is None:
             return result, np.zeros(self.cycles.count)
         multipliers = np.maximum(-result.dual, 0.0)
-        self.idle = np.where(multipliers > 1e-9, 0, self.idle + 1)
+        slack = self.cycles.lengths - 2 - self.cycles.matrix(self.graph.edges) @ result.x
+        self.idle = np.where((multipliers > 1e-9) | (slack < 1e-6), 0, self.idle + 1)
         return result, multipliers
 
     def cut(self, value: FloatArray, over: Callable[[], bool], least: float = LEAST) -> int:
@@ -74,8 +76,9 @@ class CycleProgram:
         return found.count
 
     def violated(self, value: FloatArray, over: Callable[[], bool], least: float) -> Cycles:
-        """Cycles from all vertices in random order, or from some when the time is over."""
-        sources = self.rng.permutation(self.graph.vertices)
+        """Cycles through the vertices that every violated one passes, in random order, or some when the time is
+        over."""
+        sources = self.rng.permutation(passed(self.graph, value))
         used, parts = np.full(self.graph.edges, STEP), []
         for first in range(0, len(sources), CHUNK):
             parts.append(search()(self.graph, value, used, sources[first : first + CHUNK], 2.0 - least))
@@ -98,3 +101,12 @@ class CycleProgram:
             self.session.remove_rows(~stay)
             self.cycles, self.idle, self.known = self.cycles.take(stay), self.idle[stay], self.known[stay]
         return stay
+
+
+def passed(graph: Graph, value: FloatArray) -> IntArray:
+    """Vertices of which every violated cycle has one: ends of edges with a fraction, and of edges at +-1 that
+    contradict the others. A cycle without them has edges at +-1 only, whose product is that of its signs."""
+    whole = np.abs(value) >= 1.0 - 1e-9
+    spins = rounded(graph, value, np.random.default_rng(0), noise=0.0)
+    agree = spins[graph.left] * spins[graph.right] * value > 0
+    return np.asarray(np.unique(graph.left[~(whole & agree)]))
