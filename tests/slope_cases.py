@@ -113,3 +113,51 @@ def exact_gradient(form: SlopeForm, pattern: Array, functional: int = 0) -> list
         weight = Fraction(float(form.unit_weights[functional, j]))
         found = [a + weight * b for a, b in zip(found, units[j], strict=True)]
     return found
+
+
+def multipliers(form: SlopeForm, functional: int = 0, norm: str = "linf", steps: int = 60) -> tuple[Array, Array]:
+    """Numbers d and T that prove a fair bound: unit vectors for inputs and units, maximised in turns."""
+    z_weights, x_weights, r, q = form.within, form.inputs, form.unit_weights[functional], form.input_weights[functional]
+    rng = np.random.default_rng(0)
+    rank, runs = 8, [np.flatnonzero(form.layer == k) for k in range(int(form.layer.max(initial=-1)) + 1)]
+    first = np.eye(rank)[0]
+
+    def lengths(rows: Array) -> Array:
+        return np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+    p, s = rng.normal(size=(x_weights.shape[1], rank)), rng.normal(size=(form.units, rank))
+    p, s = p / (lengths(p) if norm == "linf" else np.linalg.norm(p)), s / lengths(s)
+    for _ in range(steps):
+        u, t, z = np.zeros_like(s), np.zeros(form.units), x_weights @ p
+        for run in runs:
+            z[run] += z_weights[run] @ u
+            u[run] = (z[run] + lengths(z[run]) * s[run]) / 2
+        for run in runs[::-1]:
+            back = np.outer(r[run], first) + z_weights[:, run].T @ (t[:, None] * u)
+            s[run], t[run] = back / lengths(back), (lengths(back) / lengths(z[run]))[:, 0]
+        back = x_weights.T @ (t[:, None] * u) + np.outer(q, first)
+        d = lengths(back)[:, 0] if norm == "linf" else np.maximum(np.array([np.linalg.norm(back)]), 1e-9)
+        p = back / (d[:, None] if norm == "linf" else d[0])
+    return d, t
+
+
+def any_network(rng: np.random.Generator, function: Function) -> Problem:
+    """One of all the shapes, with 12 units at the most."""
+    pick = int(rng.integers(0, 4))
+    if pick == 0:
+        return residual(rng, function)
+    if pick == 1:
+        return convolution(rng, function)
+    widths = [(4, 6, 2), (3, 4, 3, 2), (3, 3, 3, 3, 1), (2, 2, 2, 2, 2, 2)][int(rng.integers(0, 4))]
+    return chain(rng, widths, function, bool(rng.integers(0, 2)))
+
+
+def greatest_of(form: SlopeForm, fixed: Array, functional: int = 0, norm: str = "linf") -> float:
+    """The formal Lipschitz constant over the patterns that agree with ``fixed``."""
+    free = np.flatnonzero(np.isnan(fixed))
+    best = 0.0
+    for values in product((0.0, 1.0), repeat=len(free)):
+        pattern = fixed.copy()
+        pattern[free] = values
+        best = max(best, size_of(form.gradient(pattern, functional), norm))
+    return best

@@ -42,8 +42,8 @@ FLOOR = 1e-12
 """Least d, relative to the greatest."""
 REACH = 1e70
 """Roots of multipliers beyond this, or below its inverse, prove nothing."""
-RAISES = (1.0, 1.0 - 2.0**-28, 1.0 - 2.0**-18)
-"""Factors of 1 / d that are tried in turn."""
+RAISES = ((0.0, 0.0), (2.0**-28, 16.0), (2.0**-18, 1024.0))
+"""How much 1 / d is lowered, tried in turn: at least the first number, and the second times the room that G needs."""
 
 
 def leaf_upper(
@@ -93,9 +93,10 @@ class Leaves:
             return np.inf
         e = np.broadcast_to(e, self.form.inputs.shape[1:])
         found = eliminated(self.form, self.functional, self.magnitudes, free, held)
-        for raised in RAISES:
-            matrix = Scaled.of(found, s, e * np.sqrt(raised), one)
-            tau = matrix.tau()
+        need = 0.0
+        for least, times in RAISES:
+            matrix = Scaled.of(found, s, e * np.sqrt(1.0 - min(max(least, times * need), 0.5)), one)
+            need, tau = matrix.need, matrix.tau()
             if tau < np.inf:
                 squares = 1.0 / matrix.e**2
                 total = float(squares.sum()) * (1 + gamma(len(squares) + 4)) if self.norm == "linf" else squares[0]
@@ -148,12 +149,17 @@ class Scaled:
         )  # fmt: skip
         return cls(matrix, SLACK * error + TINY, border, SLACK * border_error + TINY, p_long**2 * SLACK, e)
 
+    @property
+    def need(self) -> float:
+        """How far above 0 the eigenvalues of G are to be: far enough to make nothing of the errors of c."""
+        room = min(self.border_error / (float(np.linalg.norm(self.border)) + TINY), 2.0**-6)
+        return float(hidden(np.abs(self.matrix.diagonal()))) + self.matrix_error + room
+
     def tau(self) -> float:
         """An upper bound of the least tau; inf where G is not shown to be positive definite."""
-        n, diagonal = len(self.matrix), self.matrix.diagonal()
-        if not (np.isfinite(self.matrix_error) and np.isfinite(self.border_error) and (diagonal > 0).all()):
+        n, diagonal, least = len(self.matrix), self.matrix.diagonal(), self.need
+        if not (np.isfinite(least) and np.isfinite(self.border_error) and (diagonal > 0).all()):
             return np.inf
-        least = float(hidden(diagonal)) + self.matrix_error
         shifted = np.array(self.matrix, order="F")
         shifted[np.diag_indices(n)] -= 2 * least * SLACK
         if not (shifted.diagonal() > 0).all():
