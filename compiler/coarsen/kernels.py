@@ -1,0 +1,129 @@
+"""Inner loops of block bookkeeping: cutting a block out, putting it back, growing blocks along couplings.
+
+Compiled by numba where it is installed (extra ``fast``); the same functions run as they are where it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ...ir.types import BoolArray, FloatArray, IntArray, SpinArray
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """The function compiled, or itself."""
+    try:
+        from numba import njit
+    except ImportError:
+        return function
+    try:
+        made: F = njit(cache=True)(function)
+    except RuntimeError:  # no folder that the machine code could be kept in
+        made = njit(function)
+    return made
+
+
+@compiled
+def cut_sparse(
+    rows: tuple[IntArray, IntArray, FloatArray], block: IntArray, place: IntArray, spins: SpinArray, local: FloatArray,
+    row: IntArray, column: IntArray, value: FloatArray, fields: FloatArray,
+) -> int:  # fmt: skip
+    """Couplings inside ``block`` [k] into ``row`` < ``column`` and ``value``, ordered; the fields of everything else
+    into ``fields``; returns their number. ``place`` [n] is -1 everywhere, before and after."""
+    indptr, indices, data = rows
+    for a in range(len(block)):
+        place[block[a]] = a
+    count = 0
+    for a in range(len(block)):
+        i = block[a]
+        field, first = local[i], count
+        for e in range(indptr[i], indptr[i + 1]):
+            b = place[indices[e]]
+            if b >= 0:
+                field -= data[e] * spins[indices[e]]
+            if b > a:
+                at = count  # columns in order, by insertion: rows are short
+                while at > first and column[at - 1] > b:
+                    column[at], value[at] = column[at - 1], value[at - 1]
+                    at -= 1
+                row[count], column[at], value[at] = a, b, data[e]
+                count += 1
+        fields[a] = field
+    for a in range(len(block)):
+        place[block[a]] = -1
+    return count
+
+
+@compiled
+def cut_dense(
+    matrix: FloatArray, block: IntArray, spins: SpinArray, local: FloatArray, value: FloatArray, fields: FloatArray
+) -> int:
+    """As :func:`cut_sparse` with every pair of the block, in order."""
+    count = 0
+    for a in range(len(block)):
+        inside = matrix[block[a]][block]
+        fields[a] = local[block[a]] - (inside * spins[block]).sum()
+        left = len(block) - a - 1
+        value[count : count + left] = inside[a + 1 :]
+        count += left
+    return count
+
+
+@compiled
+def put_sparse(
+    rows: tuple[IntArray, IntArray, FloatArray], block: IntArray, new: SpinArray, spins: SpinArray, local: FloatArray
+) -> float:
+    """Set the spins of a block; local fields follow. Returns the change of the energy."""
+    indptr, indices, data = rows
+    change = 0.0
+    for a in range(len(block)):
+        i = block[a]
+        if new[a] != spins[i]:
+            change -= 2.0 * spins[i] * local[i]
+            spins[i] = new[a]
+            for e in range(indptr[i], indptr[i + 1]):
+                local[indices[e]] += 2.0 * new[a] * data[e]
+    return change
+
+
+@compiled
+def put_dense(matrix: FloatArray, block: IntArray, new: SpinArray, spins: SpinArray, local: FloatArray) -> float:
+    change = 0.0
+    for a in range(len(block)):
+        i = block[a]
+        if new[a] != spins[i]:
+            change -= 2.0 * spins[i] * local[i]
+            spins[i] = new[a]
+            local += (2.0 * new[a]) * matrix[i]
+    return change
+
+
+@compiled
+def grow(
+    indptr: IntArray, indices: IntArray, order: IntArray, size: int, seen: BoolArray, members: IntArray, starts: IntArray
+) -> int:
+    """Split all spins into blocks of at most ``size``: each grows breadth first, along couplings, from the first spin
+    of ``order`` that no block has. ``members`` [n] and ``starts`` receive them; returns their number."""
+    filled, count = 0, 0
+    for root in order:
+        if seen[root]:
+            continue
+        begin = head = filled
+        seen[root] = True
+        members[filled] = root
+        filled += 1
+        while head < filled and filled - begin < size:
+            i = members[head]
+            head += 1
+            for e in range(indptr[i], indptr[i + 1]):
+                j = indices[e]
+                if not seen[j] and filled - begin < size:
+                    seen[j] = True
+                    members[filled] = j
+                    filled += 1
+        count += 1
+        starts[count] = filled
+    return count

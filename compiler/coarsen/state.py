@@ -1,0 +1,93 @@
+"""Spins of a system with their local fields: blocks are cut out of it as Ising problems and put back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir.quadratic.ising_form import IsingForm
+from ...ir.quadratic.triplets import Triplets
+from ...ir.types import FloatArray, IntArray, SpinArray
+from . import kernels
+from .system import System
+
+
+class State:
+    """``spins`` [n] int8, ``local`` h + J s [n], ``energy``; blocks have at most ``budget`` spins.
+
+    ``energy`` gathers rounding errors from block to block; :meth:`settle` recomputes all.
+    """
+
+    def __init__(self, system: System, spins: SpinArray, budget: int) -> None:
+        self.system, self.budget = system, min(budget, system.size)
+        self.spins: SpinArray = np.array(spins, dtype=np.int8)
+        pairs = self.budget * (self.budget - 1) // 2
+        room = max(1, pairs if system.dense else min(pairs, len(system.rows[1]) // 2))
+        self.value, self.fields = np.empty(room), np.empty(max(1, self.budget))
+        self.row, self.column = np.empty(room, np.int64), np.empty(room, np.int64)
+        self.place = np.full(0 if system.dense else system.size, -1, np.int64)
+        self.pairs: dict[int, tuple[IntArray, IntArray]] = {}
+        self.settle()
+
+    def settle(self) -> float:
+        """Fields and energy from scratch."""
+        self.local: FloatArray = self.system.local(self.spins)
+        s = self.spins.astype(np.float64)
+        self.energy = float(self.system.offset + (self.system.fields + self.local) @ s / 2)
+        return self.energy
+
+    def set(self, spins: SpinArray) -> None:
+        """Take other spins [n]."""
+        self.spins = np.array(spins, dtype=np.int8)
+        self.settle()
+
+    def cut(self, block: IntArray) -> IsingForm:
+        """The energy over a block [k], all other spins standing still; its constant is left out. Pairs without coupler
+        are in it where the system is dense."""
+        k = len(block)
+        if self.system.dense:
+            count = kernels.cut_dense(self.system.matrix, block, self.spins, self.local, self.value, self.fields)
+            if k not in self.pairs:
+                row, column = np.triu_indices(k, 1)
+                self.pairs[k] = row.astype(np.int64), column.astype(np.int64)
+            row, column = self.pairs[k]
+        else:
+            count = kernels.cut_sparse(
+                self.system.rows, block, self.place, self.spins, self.local, self.row, self.column, self.value,
+                self.fields,
+            )  # fmt: skip
+            row, column = self.row[:count].copy(), self.column[:count].copy()
+        return IsingForm(0.0, self.fields[:k].copy(), Triplets(row, column, self.value[:count].copy()))
+
+    def put(self, block: IntArray, new: SpinArray) -> float:
+        """Set the spins of a block; returns the change of the energy."""
+        system: Any = self.system
+        if system.dense:
+            change = kernels.put_dense(system.matrix, block, new, self.spins, self.local)
+        else:
+            change = kernels.put_sparse(system.rows, block, new, self.spins, self.local)
+        self.energy += change
+        return float(change)
+
+    def blocks(self, order: IntArray) -> list[IntArray]:
+        """All spins in blocks, begun in ``order`` [n]: grown along couplings where these are sparse, small pieces
+        joined; chunks of the order itself where they are dense."""
+        n, size = self.system.size, self.budget
+        if self.system.dense:
+            count = -(-n // size)
+            return np.array_split(order, count) if n else []
+        indptr, indices, _ = self.system.rows
+        members, starts = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
+        count = kernels.grow(indptr, indices, order, size, np.zeros(n, np.bool_), members, starts)
+        cuts = [0]
+        for left, right in zip(starts[1 : count + 1].tolist(), [*starts[2 : count + 1].tolist(), 2 * n + size]):
+            if right - cuts[-1] > size:
+                cuts.append(left)
+        return [members[left:right] for left, right in zip(cuts, cuts[1:])]
+
+
+def energies(form: IsingForm, spins: SpinArray) -> FloatArray:
+    """E [B] of spins [B, k] of a block."""
+    found, s = form.triplets(), spins.astype(np.float64)
+    return np.asarray(s @ form.h + (s[:, found.row] * s[:, found.column]) @ found.value)
