@@ -10,10 +10,10 @@ from ..errors import Refused
 from ..fixed_spins import fixed_spins
 from ..odd_cycles import KIND, OddCycles
 from ..problem import Problem
-from ..quadratic.grid import grid
 from ..quadratic.spins import spin_form
 from ..spin_form import SpinForm
 from ..spin_tree import SpinTree
+from .grids import lowered
 from .leaf import leaf_upper
 from .walks import walks_upper
 
@@ -63,7 +63,4 @@ def form_of(problem: Problem) -> SpinForm | None:
 def least_value(form: SpinForm, upper: float) -> Fraction | None:
     """The lower bound of the minimised objective that an upper bound of F means: moved to the grid of F's values where
     there is one. None: no bound."""
-    if not np.isfinite(upper):
-        return None
-    values = grid(form)
-    return -(Fraction(upper) if values is None else values.below(upper))
+    return -lowered(form, upper) if np.isfinite(upper) else None
