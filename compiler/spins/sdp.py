@@ -98,16 +98,15 @@ class Ascent:
 
     def run(self, sweeps: int, tolerance: float, clock: Clock | None = None) -> bool:
         """Some sweeps; True when the last ten gained less than ``tolerance``, relatively."""
-        gained = np.inf
-        for sweep in range(sweeps):
-            if sweep % 10 == 9:
-                gained, before = self.value - (before if sweep > 9 else -np.inf), self.value
-                if (clock is not None and clock.over) or gained <= tolerance * abs(self.value):
-                    break
-            elif sweep == 0:
-                before = self.value
-            self.sweep()
-        return bool(gained <= tolerance * abs(self.value))
+        for done in range(0, sweeps, 10):
+            before = self.value
+            for _ in range(min(10, sweeps - done)):
+                self.sweep()
+            if 0 <= self.value - before <= tolerance * abs(self.value):
+                return True
+            if clock is not None and clock.over:
+                break
+        return False
 
     def sweep(self) -> None:
         """One step from the extrapolated point, or from the latest one where extrapolation went down."""
@@ -130,7 +129,7 @@ def gradient(form: SpinForm, vectors: FloatArray) -> tuple[float, FloatArray]:
         images = form.rows @ vectors
         lengths = np.sqrt(np.einsum("ij,ij->i", images, images))
         value += float(lengths.sum())
-        images /= np.maximum(lengths, 1e-300)[:, None]
+        images /= np.maximum(lengths, 1e-30)[:, None]
         slope = form.rows.T @ images
     if form.quadratic is not None:
         couplings = form.quadratic @ vectors
@@ -183,7 +182,8 @@ def greatest(form: SpinForm, scale: FloatArray, diagonal: FloatArray) -> float:
 def top(matrix: FloatArray) -> float:
     """The greatest eigenvalue of a symmetric matrix."""
     last = len(matrix) - 1
-    return float(linalg.eigh(matrix, eigvals_only=True, subset_by_index=[last, last], driver="evr", check_finite=False)[0])
+    only: Any = {"eigvals_only": True, "subset_by_index": [last, last], "driver": "evr", "check_finite": False}
+    return float(linalg.eigh(matrix, **only)[0])
 
 
 def lanczos(operator: Any, which: str, tolerance: float) -> float:
@@ -211,8 +211,10 @@ def convex_shift(quadratic: Any) -> FloatArray:
     if quadratic is None:
         return np.zeros(0)
     square = quadratic.multiply(quadratic) if sparse.issparse(quadratic) else quadratic * quadratic
-    size = np.sqrt(np.asarray(square.sum(axis=1)).ravel())
-    size = np.maximum(size, max(FLOOR * float(size.max(initial=0.0)), 1e-300))
+    size = np.sqrt(np.asarray(square.sum(axis=1), dtype=np.float64)).ravel()
+    if not size.any():
+        return size
+    size = np.maximum(size, FLOOR * float(size.max()))
     across = 1 / np.sqrt(size)
     if len(size) <= DENSE:
         least = -top(-scaled(quadratic, across, True))
@@ -224,9 +226,9 @@ def convex_shift(quadratic: Any) -> FloatArray:
 def unit(vectors: FloatArray, default: FloatArray) -> FloatArray:
     """Rows [N, k] scaled to length 1; rows that vanish are taken from ``default``."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    if lengths.min(initial=1.0) > 1e-150:
+    if lengths.min(initial=1.0) > 1e-20:
         return np.asarray(vectors / lengths)
-    return np.where(lengths > 1e-150, vectors / np.maximum(lengths, 1e-150), default)
+    return np.where(lengths > 1e-20, vectors / np.maximum(lengths, 1e-20), default)
 
 
 def random_vectors(spins: int, seed: int, rank: int | None = None) -> FloatArray:

@@ -1,0 +1,204 @@
+"""Branch and bound over spins: brackets of a spin form's maximum, with a certificate at every moment.
+
+Two phases. *Plain*: depth first, nodes are closed by the semidefinite bound alone; it ends small problems in
+milliseconds and gives up after a fixed amount of work. *Cuts*: best first from the root, every node with triangle cuts:
+the node of the greatest bound is split, its children inherit vectors, triangles and multipliers and improve on them, so
+the bracket narrows for as long as there is time. Triangles with two fixed spins are dropped: they say nothing.
+A node is split once both children are bounded; until then its own proof holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+
+import numpy as np
+
+from ...ir.protocols import Event
+from ...ir.spin_form import SpinForm
+from ...ir.spin_tree import SpinTree
+from ...ir.types import FloatArray
+from ..search.clock import Clock
+from .bounding import BELOW, ROOT, child, cut, plain, rooted
+from .reduced import reduced
+from .rounding import rounded
+from .sdp import random_vectors, relax
+from .tree import Node, certificate, worst
+
+WORK = 6e9
+"""Multiplications that the plain phase may use up: about a second."""
+CUT_SPINS = 700
+"""No cuts beyond so many spins."""
+SWEEPS = 64
+"""Most sweeps of a node without cuts."""
+
+
+@dataclass(frozen=True)
+class SpinOptions:
+    """``tolerance``: relative gap at which the search ends. ``grid``: F has no values between ``value`` and ``value +
+    grid`` at any point. ``cuts``: whether triangle cuts are used; without both cuts and branching: the root alone.
+    ``nodes``: most nodes that are bounded."""
+
+    tolerance: float = 1e-9
+    grid: float = 0.0
+    cuts: bool = True
+    branch: bool = True
+    nodes: int = 100_000
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class SpinResult:
+    """``upper`` is what the checker finds for ``tree``; ``value`` is F at ``spins`` [N]; ``exact``: they agree to the
+    tolerance. ``nodes`` that were bounded; ``root``: the bound before branching."""
+
+    tree: SpinTree
+    upper: float
+    spins: FloatArray
+    value: float
+    nodes: int
+    exact: bool
+    root: float
+
+
+def bracket(
+    form: SpinForm, start: FloatArray, clock: Clock, options: SpinOptions | None = None
+) -> Generator[Event, None, SpinResult]:
+    """A bracket of the maximum of F from known points ``start`` [K, N] (K may be 0). Yields the gap as it narrows."""
+    search = Search(form, start, clock, options or SpinOptions())
+    yield from search.run()
+    return search.result()
+
+
+class Search:
+    """The state of one search."""
+
+    def __init__(self, form: SpinForm, start: FloatArray, clock: Clock, options: SpinOptions) -> None:
+        self.form, self.clock, self.options = form, clock, options
+        self.spins, self.value = np.ones(form.spins), -np.inf
+        self.offer(np.ones((1, form.spins)))
+        self.offer(start)
+        accuracy = max(min(options.tolerance, 1e-6), 1e-7) if form.spins <= CUT_SPINS else 1e-4
+        found = relax(form, random_vectors(form.spins, options.seed), accuracy, clock=clock)
+        self.relaxed = rooted(form, found)
+        self.root = self.relaxed
+        self.first = self.root.upper
+        self.bounded = 1
+        self.unit = float(found.diagonal.mean())
+        self.weight = (form.column_sizes + 2 * form.quadratic_sizes) ** 2
+        self.offer(rounded(form, found.vectors, self.root.fixed, 16, options.seed))
+
+    def offer(self, points: FloatArray) -> None:
+        """Keeps the best of points [K, N]."""
+        if not len(points):
+            return
+        values = self.form.value(points)
+        best = int(values.argmax())
+        if values[best] > self.value:
+            self.value, self.spins = float(values[best]), points[best] * points[best, 0]
+
+    @property
+    def goal(self) -> float:
+        """A node whose upper is at most that is closed."""
+        return self.value + max(self.options.tolerance * abs(self.value), 0.999 * self.options.grid)
+
+    @property
+    def stopped(self) -> bool:
+        return self.clock.over or self.bounded >= self.options.nodes
+
+    @property
+    def with_cuts(self) -> bool:
+        return self.options.cuts and 3 <= self.form.spins <= CUT_SPINS
+
+    def run(self) -> Generator[Event, None, None]:
+        yield self.event(self.root.upper)
+        if self.root.upper <= self.goal or self.stopped or not self.options.branch:
+            return
+        if not (yield from self.plain_phase()) and self.with_cuts:
+            yield from self.cut_phase()
+
+    def plain_phase(self) -> Generator[Event, None, bool]:
+        """Whether everything is closed; with cuts to follow, no more than ``WORK`` is done."""
+        self.root = self.relaxed.again()
+        open_, work = [self.root], 0.0
+        while open_:
+            if self.stopped or (self.with_cuts and work > WORK):
+                return False
+            node = open_.pop()
+            spin = self.choice(node)
+            below = [child(self.form, node, spin, value) for value in (1, -1)]
+            for new, small in below:
+                work += plain(self.form, new, small, self.goal, SWEEPS)
+            self.bounded += 2
+            node.split(spin, [new for new, _ in below])
+            left = [new for new, _ in below if new.upper > self.goal]
+            open_ += sorted(left, key=lambda new: new.value)
+            for new, _ in below:
+                if new.upper <= self.goal:
+                    new.close()
+            if self.bounded % 64 == 1:
+                if left:
+                    self.improve(left[-1])
+                yield self.event(self.root.upper)
+        return True
+
+    def cut_phase(self) -> Generator[Event, None, None]:
+        """Best first, every node with cuts."""
+        self.root = self.relaxed.again()
+        cut(self.form, self.root, reduced(self.form, self.root.fixed), ROOT, self.unit, self.clock)
+        self.improve(self.root)
+        yield self.event(self.root.upper)
+        number = count()
+        open_ = [(-self.root.upper, next(number), self.root)]
+        while open_ and not self.stopped:
+            node = open_[0][2]
+            if node.upper <= self.goal:
+                break
+            spin = self.choice(node)
+            children = []
+            for value in (1, -1):
+                new, small = child(self.form, node, spin, value)
+                cut(self.form, new, small, BELOW, self.unit)
+                children.append(new)
+                if self.clock.over:
+                    return
+            heappop(open_)
+            self.bounded += 2
+            node.split(spin, children)
+            for new in children:
+                if new.upper > self.goal:
+                    heappush(open_, (-new.upper, next(number), new))
+                else:
+                    new.close()
+            if self.bounded % 16 == 1:
+                if open_:
+                    self.improve(open_[0][2])
+                yield self.event(-open_[0][0] if open_ else self.value)
+
+    def choice(self, node: Node) -> int:
+        """The free spin that is large and far from decided."""
+        assert node.vectors is not None
+        free = node.free()
+        along = node.vectors @ node.vectors[0]
+        score = self.weight[free] * np.maximum(1 - along**2, 1e-12)
+        return int(free[1 + score[1:].argmax()])
+
+    def improve(self, node: Node) -> None:
+        """Points near a node's vectors."""
+        if node.vectors is not None:
+            self.offer(rounded(self.form, node.vectors, node.fixed, 4, self.options.seed + self.bounded))
+
+    def event(self, upper: float) -> Event:
+        return Event(f"{self.bounded} nodes: {self.value:.9g} .. {upper:.9g}", self.bounded)
+
+    def result(self) -> SpinResult:
+        """The bracket as the leaves stand; an incomplete plain tree is no better than the root alone."""
+        upper = worst(self.form, self.root)
+        if self.relaxed.upper < upper:
+            self.root, upper = self.relaxed, self.relaxed.upper
+        exact = upper <= self.goal
+        return SpinResult(
+            certificate(self.form, self.root), upper, self.spins, self.value, self.bounded, exact, self.first
+        )
