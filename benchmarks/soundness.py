@@ -12,6 +12,8 @@ answers   certified answers of random mixed-integer programs, and changed certif
 squares   no coupler dropped from a 20-bit least-squares model
 networks  claims about random networks (up to 12 units, all activations) by every method, against phase enumeration with
           LPs or sampling; certificates checked; bounds against 10^6 points per activation (tests/verification_sweep.py)
+lipschitz brackets of random networks (1 to 3 hidden layers, residual, both norms, boxes) against enumeration of all
+          patterns; run to the end they close, and check accepts them (tests/lipschitz_cases.py)
 """
 
 from __future__ import annotations
@@ -183,9 +185,23 @@ def networks(count: int, seed: int) -> bool:
     return good
 
 
+def lipschitz(count: int, seed: int) -> bool:
+    """Brackets of formal Lipschitz constants of random networks against enumeration."""
+    import lipschitz_cases
+
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        found = lipschitz_cases.sweep(count, seed, Path(folder))
+    for outcome, number in sorted(found.items()):
+        print(f"  {outcome:<45} {number}", flush=True)
+    print(f"  {time.perf_counter() - start:.0f} s")
+    return not any("WRONG" in outcome for outcome in found)
+
+
 SWEEPS = {
     "families": families, "models": models, "rows": rows, "laws": laws, "passes": passes, "weights": weights,
     "squares": squares, "answers": answers, "networks": networks,
+    "lipschitz": lipschitz,
 }  # fmt: skip
 
 
