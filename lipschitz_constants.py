@@ -245,7 +245,7 @@ def answer_bound(task: Bound, options: Mapping[str, Any], limits: Limits, progre
     loop = Lipschitz(replace(with_relus(task), options=asked), tools, limits).run()
     answer = finished(loop, progress)
     told = {"quantity": task.quantity, "norm": task.norm, "labels": list(task.labels)}
-    return answer.with_fields(seed=limits.seed, claim=answer.claim or claim(task), options={"bound": told})
+    return answer.with_fields(seed=limits.seed, claim=claim(task), options={"bound": told})
 
 
 def finished(loop: Generator[Event, None, Answer], progress: Progress | None) -> Answer:

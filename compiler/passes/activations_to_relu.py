@@ -38,6 +38,7 @@ from ...ir.step import Step
 
 Term = tuple[Arg, float]
 """A factor times elements of a block."""
+Writers = dict[type[Function], Callable[["Parts", Any], None]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ActivationsToRelu:
             raise UsageError(f"activations-to-relu: which = {self.which}", hint="all or max")
 
     def run(self, problem: Problem) -> Step:
-        writers = WRITERS if self.which == "all" else {Max: maximum}
+        writers: Writers = WRITERS if self.which == "all" else {Max: maximum}
         blocks: list[Block] = []
         records: list[Record] = []
         notes: list[Note] = []
@@ -165,7 +166,7 @@ def maximum(parts: Parts, function: Max) -> None:
     parts.output([(left[0], 1.0)])
 
 
-WRITERS: dict[type[Function], Callable[[Parts, Any], None]] = {
+WRITERS: Writers = {
     LeakyRelu: leaky_relu,
     Hardtanh: hardtanh,
     Max: maximum,
