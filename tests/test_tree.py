@@ -22,7 +22,7 @@ RULES = {
 }
 PARTS = {
     "ir": ("linear_proof", "lp_proof", "quadratic", "slope_proof", "spin_proof"),
-    "compiler": ("coarsen", "lipschitz", "networks", "penalties", "rows", "search", "spins"),
+    "compiler": ("coarsen", "lipschitz", "networks", "penalties", "rows", "search", "slopes", "spins"),
     "frontends": ("glass", "models", "networks", "vnnlib"),
 }
 """Folders that hold parts of a layer, and no rules found by their name."""

@@ -1,0 +1,1 @@
+"""Certified upper bounds of formal Lipschitz constants of deep networks: vector networks, their duals, branching."""

@@ -1,0 +1,70 @@
+"""Brackets of formal Lipschitz constants of deep networks: the search, and what comes of it as a certificate.
+
+needs: a slope form, patterns to start from
+guarantee: ``upper`` is what the checker's own leaf arithmetic says about ``tree``; ``value`` is that of ``pattern`` in float64
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from time import monotonic
+
+import numpy as np
+
+from ...ir.protocols import Event
+from ...ir.slope_form import SlopeForm
+from ...ir.slope_tree import SlopeTree
+from ...ir.types import FloatArray
+from ..lipschitz.layers import pattern_values
+from ..search.clock import Clock
+from .branch_and_bound import Search
+from .options import SlopeOptions, SlopeResult
+from .record import Judge
+
+__all__ = ["SlopeOptions", "SlopeResult", "bracket"]
+
+MARGIN = 1.25
+"""Factor on the time that the checker is expected to need for the leaves."""
+
+
+def bracket(
+    form: SlopeForm, functional: int, norm: str, start: FloatArray, clock: Clock, options: SlopeOptions | None = None
+) -> Generator[Event, None, SlopeResult]:
+    """Yields progress with brackets, returns the result. ``start`` [K, F]: patterns, K may be 0.
+
+    The search ends when the bracket is closed to ``options.gap``, at ``options.nodes``, or early enough before the clock for
+    the checker's arithmetic on all leaves. The root is bounded whatever the clock says.
+    """
+    options = options or SlopeOptions()
+    known = np.vstack([np.asarray(start, dtype=np.float64).reshape(-1, form.units), np.ones((1, form.units))])
+    values = pattern_values(form, functional, norm, known)
+    best = int(np.argmax(values))
+    judge = Judge(form, functional, norm)
+    if not judge.dual.used(np.full(form.units, np.nan)).any():
+        return trivial(form, norm, judge, known[best], float(values[best]))
+    search = Search(form, functional, norm, judge.dual, options, known[best], float(values[best]), clock)
+    began = monotonic()
+    upper = judge.settled(search.root)
+    cost = MARGIN * (monotonic() - began)
+    yield event(search, upper)
+    while not search.done and search.count < options.nodes and clock.left > cost * (search.leaves + options.batch):
+        search.step()
+        yield event(search, min(upper, search.upper))
+    tree, upper = judge.tree(search.root, search.wide)
+    exact = upper <= search.value * (1 + 2 * options.gap)
+    return SlopeResult(tree, upper, search.pattern, search.value, search.count, exact)
+
+
+def event(search: Search, upper: float) -> Event:
+    text = f"{search.count} nodes: {search.value:.9g} .. {upper:.9g}"
+    return Event(text, search.count, bracket=(search.value, upper))
+
+
+def trivial(form: SlopeForm, norm: str, judge: Judge, pattern: FloatArray, value: float) -> SlopeResult:
+    """No unit reaches the functional: its gradient is one vector."""
+    width = form.inputs.shape[1] if norm == "linf" else 1
+    tree = SlopeTree(
+        form.units, form.inputs.shape[1], norm, np.array([-1]), np.ones((1, width)), np.ones((1, form.units))
+    )
+    upper = judge.leaves.upper(np.full(form.units, np.nan), tree.outer[0], tree.multiplier[0])
+    return SlopeResult(tree, upper, pattern, value, 1, True)
