@@ -143,9 +143,18 @@ def tune(directory: str | Path, output: str | Path, tuning: Tuning, progress: Pr
     new, lines = new_weights(compiled, tuning, progress)
     changed = compiled.reweighted(new)
     kept = all_proved(changed.problem)
-    save(changed, output, stored.extra.get("sources"))
+    save(changed, output, stored.extra.get("sources"), files_beside(stored))
     proof = "the proofs still cover all weights" if kept else "no longer proved: samples from it only witness"
     return [*lines, f"largest weight {old.max():g} -> {new.max():g}; {proof}", f"written to {output}"]
+
+
+def files_beside(stored: Stored) -> dict[str, bytes]:
+    """The task of a bundle and its network, which other weights leave as they are."""
+    from .ising_export import QUESTION
+    from .milp_export import NETWORK, TASK
+
+    kept = [name for name in stored.manifest["files"] if name.split("/")[0].split(".")[0] in (QUESTION, TASK, NETWORK)]
+    return {name: stored.file(name).read_bytes() for name in kept}
 
 
 def new_weights(compiled: Compiled, tuning: Tuning, progress: Progress | None) -> tuple[Any, list[str]]:

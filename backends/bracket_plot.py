@@ -42,7 +42,7 @@ def plot_brackets(answer: Answer, path: str | Path) -> None:
     parts = dict(answer.parts) or {str(next(iter(answer.options.get("bound", {}).get("labels", [""])))): answer}
     name, traced = history_of(answer, parts)
     both = len(parts) > 1 and len(traced) > 1
-    least = 1.6 + ROW * 11
+    least = 1.6 + ROW * (11 if len(traced) > 1 else 3)
     height = min(max(least, 1.6 + ROW * len(parts)), 40.0)
     figure = Figure(figsize=(11 if both else 7.5, height), layout="constrained")
     heights = [least, height - least] if height > least + 1 else [height]
