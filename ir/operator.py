@@ -77,6 +77,10 @@ class Operator:
         """|A| x for every row of ``x`` [B, n]."""
         return np.asarray((abs(self.to_csr()) @ x.T).T)
 
+    def absolute_adjoint(self, y: FloatArray) -> FloatArray:
+        """|A|^T y for every row of ``y`` [B, m]."""
+        return np.asarray((abs(self.to_csr()).T @ y.T).T)
+
     def after(self, right: Operator) -> Operator:
         """The composition self(right(x)). Kinds override it where structure survives."""
         from .operators.csr import Csr  # the general answer; imported late because it derives from this class

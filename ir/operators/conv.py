@@ -6,7 +6,7 @@ channel o. Products run over copied windows (im2col) with BLAS; the matrix itsel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -109,6 +109,9 @@ class Conv(Operator):
                 window += columns[:, :, k, m]
             result[part] = self.inside(padded).reshape(len(seeds), -1)
         return result
+
+    def absolute_adjoint(self, y: FloatArray) -> FloatArray:
+        return replace(self, weight=np.abs(self.weight)).adjoint(y)
 
     def pieces(self, batch: int) -> list[slice]:
         """The batch in slices whose windows fit into the memory set aside for them."""

@@ -48,6 +48,9 @@ class Dense(Operator):
     def absolute(self, x: FloatArray) -> FloatArray:
         return np.asarray(x @ np.abs(self.matrix).T)
 
+    def absolute_adjoint(self, y: FloatArray) -> FloatArray:
+        return np.asarray(y @ np.abs(self.matrix))
+
     def after(self, right: Operator) -> Operator:
         if isinstance(right, Identity):
             return self if right.factor == 1.0 else Dense(self.matrix * right.factor)

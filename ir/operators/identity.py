@@ -50,6 +50,9 @@ class Identity(Operator):
     def absolute(self, x: FloatArray) -> FloatArray:
         return x * abs(self.factor)
 
+    def absolute_adjoint(self, y: FloatArray) -> FloatArray:
+        return y * abs(self.factor)
+
     def after(self, right: Operator) -> Operator:
         return right if self.factor == 1.0 else right.scaled(self.factor)
 
