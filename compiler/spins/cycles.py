@@ -58,8 +58,8 @@ class Cycles:
 
     def matrix(self, edges: int) -> sparse.csr_array:
         """Rows [W, m] of signs."""
-        found = sparse.csr_array((self.sign, self.edge, self.start), shape=(self.count, edges))
-        found.sum_duplicates()
+        found = sparse.csr_array((self.sign, self.edge, self.start), shape=(self.count, edges), copy=True)
+        found.sum_duplicates()  # in place
         return found
 
     def take(self, chosen: BoolArray | IntArray) -> Cycles:
