@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -88,25 +89,36 @@ def without_witness(problem: Problem, answer: Answer) -> Verdict:
         return check_bound(problem, answer, "there is no witness")
     if answer.status in ("unknown", "timeout", "bracketed"):
         return Verdict("witness-only", (f"status {answer.status} claims nothing that could be checked",))
-    kind = str((answer.certificate or {}).get("kind", ""))
     if answer.basis == "certificate":
-        if kind not in CERTIFICATES:
-            return rejected(f"unknown certificate kind {kind!r}")
-        module = CERTIFICATES.module(kind)
-        try:
-            proved = module.check(problem, answer.certificate)
-        except InputError as error:
-            return rejected(str(error.diagnostics[0].message))
-        if proved:
-            return Verdict("accepted", (f"the {kind} certificate proves that no point is feasible",))
-        return rejected(f"the {kind} certificate does not prove what the answer claims")
+        return check_infeasible(problem, answer)
     return Verdict("solver-word", (f"infeasible by {answer.basis}; there is no certificate to check",))
+
+
+def check_infeasible(problem: Problem, answer: Answer) -> Verdict:
+    """Whether the certificate proves that no point is feasible."""
+    kind, module = certificate_of(answer)
+    if not hasattr(module, "check"):
+        return rejected(f"certificate kind {kind!r} proves no infeasibility")
+    assert module is not None
+    try:
+        proved = module.check(problem, answer.certificate)
+    except InputError as error:
+        return rejected(str(error.diagnostics[0].message))
+    if proved:
+        return Verdict("accepted", (f"the {kind} certificate proves that no point is feasible",))
+    return rejected(f"the {kind} certificate does not prove what the answer claims")
+
+
+def certificate_of(answer: Answer) -> tuple[str, ModuleType | None]:
+    """The kind of an answer's certificate, and what checks that kind, if anything does."""
+    given = answer.certificate
+    kind = str(given.get("kind", "")) if isinstance(given, Mapping) else ""
+    return kind, CERTIFICATES.module(kind) if kind in CERTIFICATES else None
 
 
 def check_bound(problem: Problem, answer: Answer, held: str) -> Verdict:
     """What the certificate proves of the optimum, against the bound and the status that the answer claims."""
-    kind = str((answer.certificate or {}).get("kind", ""))
-    module = CERTIFICATES.module(kind) if kind in CERTIFICATES else None
+    kind, module = certificate_of(answer)
     if not hasattr(module, "lower_bound"):
         return rejected(f"certificate kind {kind!r} bounds no optimum")
     assert module is not None

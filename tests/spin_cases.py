@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from isinglass.ir.affine import Affine
+from isinglass.ir.blocks import Lin, Poly, Var
 from isinglass.ir.fixed_spins import fixed_spins
+from isinglass.ir.lift.objective import Objective
 from isinglass.ir.odd_cycles import OddCycles
+from isinglass.ir.operators.csr import Csr
+from isinglass.ir.operators.dense import Dense
+from isinglass.ir.problem import Problem
 from isinglass.ir.spin_form import SpinForm
 from isinglass.ir.spin_tree import SpinTree
+from isinglass.ir.terms.bilinear import Bilinear
+from isinglass.ir.terms.linear import Linear
+from isinglass.ir.terms.square import Square
 
 Array = Any
 STEPS = ("any", "whole", "tenths")
@@ -141,3 +150,78 @@ def random_cycles(rng: np.random.Generator, spins: int, share: float = 0.5) -> O
     vertex, flag = (np.concatenate([none, *(walk[part] for walk in walks)]) for part in range(2))
     leaf = np.concatenate([[0], np.cumsum(counts)])
     return OddCycles(spins, spin, leaf, start, vertex, flag, rng.random(len(walks)) * rng.choice([0, 1, 3]))
+
+
+def random_problem(rng: np.random.Generator, kind: str = "any") -> Problem:
+    """Binaries, spins, whole numbers between two neighbours and fixed reals, some of them fixed, in terms of all kinds;
+    a row that is not looked at; perhaps a maximum."""
+
+    def draw(*shape: int) -> Array:
+        whole = rng.integers(-3, 4, shape).astype(float)
+        return rng.normal(size=shape) if kind == "any" else whole * 0.1 if kind == "tenths" else whole
+
+    b, s = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    low = rng.integers(-3, 3, 1).astype(float)
+    held = draw(1)
+    variables = (
+        Var.of("x", "bin", (b,), 0.0, rng.choice([0.0, 0.5, 1.0, 1.0], b)), Var.of("s", "spin", (s,)),
+        Var.of("z", "int", (1,), low - 0.25, low + 1.25), Var.of("r", "real", (1,), held, held),
+        Var.of("far", "real", (2,)),
+    )  # fmt: skip
+    terms: tuple[Any, ...] = (
+        Bilinear("x", "s", Dense(draw(b, s))), Bilinear("s", "s", Csr.of(draw(s, s))),
+        Bilinear("z", "r", Dense(draw(1, 1))), Bilinear("z", "x", Dense(draw(1, b))).monomials(),
+        Linear("x", Dense(draw(1, b))), Linear("z", Csr.of(draw(1, 1))),
+    )  # fmt: skip
+    if rng.random() < 0.3:
+        parts = {"x": Dense(draw(1, b)), "s": Csr.of(draw(1, s)), "z": Dense(draw(1, 1))}
+        terms += (Square(Affine(draw(1), parts)),)
+    row = Lin("row", {"s": Dense(np.ones((1, s)))}, "<=", np.array([float(s)]))
+    source = Objective(-1.0, 0.5) if rng.random() < 0.5 else Objective()
+    return Problem("random", (*variables, row, Poly("goal", "objective", terms, draw(1))), source)
+
+
+def exact_objective(problem: Problem, values: dict[str, list[Fraction]]) -> Fraction:
+    """The minimised objective at one point, in rationals."""
+
+    def affine(inner: Affine) -> Fraction:
+        total = Fraction(float(inner.offset[0]))
+        for name, operator in inner.parts.items():
+            entries = operator.to_csr().toarray()[0].tolist()
+            total += sum((Fraction(a) * x for a, x in zip(entries, values[name], strict=True)), Fraction(0))
+        return total
+
+    total = Fraction(float(problem.objective.constant[0]))
+    for term in problem.objective.terms:
+        if isinstance(term, Square):
+            total += affine(term.inner) ** 2
+            continue
+        terms: Any = term.monomials()
+        for which, index, coefficient in zip(terms.which, terms.index, terms.coefficient.tolist(), strict=True):
+            part = Fraction(coefficient)
+            for name, place in zip(which.tolist(), index.tolist(), strict=True):
+                part *= values[terms.names[name]][place] if name >= 0 else 1
+            total += part
+    return total
+
+
+def least(problem: Problem) -> Fraction:
+    """The true minimum over all points of a problem as above, rows left out."""
+    choices: list[list[float]] = []
+    for name, var in problem.vars.items():
+        for lower, upper in zip(var.lower.tolist(), var.upper.tolist(), strict=True):
+            if name == "far":
+                choices.append([0.0])
+            elif var.domain == "spin":
+                choices.append([-1.0, 1.0])
+            elif var.domain == "real":
+                choices.append([lower])
+            else:
+                choices.append([float(v) for v in range(int(np.ceil(lower)), int(np.floor(upper)) + 1)])
+    starts = problem.starts
+    found = []
+    for point in product(*choices):
+        exact = [Fraction(value) for value in point]
+        values = {name: exact[start : start + problem.vars[name].size] for name, start in starts.items()}
+        found.append(exact_objective(problem, values))
+    return min(found)
