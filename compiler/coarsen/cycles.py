@@ -16,15 +16,15 @@ from ...ir.protocols import Event
 from ...ir.types import SpinArray
 from .device import Device
 from .levels import Level, contract
-from .matching import agreeing, embedding
+from .matching import agreeing, embedding, inherited
 from .refine import refine
 from .state import State
 from .system import System
 
+RANK, SWEEPS = 4, 10
+"""Dimensions and steps of the embedding in cycles; coarser levels inherit it."""
 STALE = 0.95
 """A cycle goes no deeper where a level keeps more than this share of its spins."""
-SWEEPS = 15
-"""Steps of the embedding in cycles."""
 
 
 def regauged(system: System, spins: SpinArray) -> System:
@@ -55,13 +55,14 @@ def cycle(
     """Spins that are no worse, up to rounding."""
     gauged = regauged(system, spins)
     levels: list[Level] = []
-    coarse = gauged
+    coarse, vectors = gauged, embedding(gauged, rng, RANK, SWEEPS)
     while coarse.size > device.budget:
-        merge = agreeing(coarse, embedding(coarse, rng, sweeps=SWEEPS), rng)
+        merge = agreeing(coarse, vectors, rng)
         if merge.count > STALE * coarse.size:
             break
         levels.append(contract(coarse, merge))
         coarse = levels[-1].coarse
+        vectors = inherited(vectors, merge)
     state = State(coarse, np.ones(coarse.size, np.int8), device.budget)
     found = yield from upward(levels, state, device, rng, sweeps, reads)
     return np.asarray(found * spins, dtype=np.int8)

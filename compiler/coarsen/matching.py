@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ...ir.types import BoolArray, FloatArray, IntArray, SpinArray
 from .system import System
@@ -113,6 +114,13 @@ def embedding(system: System, rng: np.random.Generator, rank: int = RANK, sweeps
         pull[:, 0] += system.fields
         vectors = unit(shift * vectors - pull)
     return vectors
+
+
+def inherited(vectors: FloatArray, merge: Merge) -> FloatArray:
+    """Vectors of the coarse spins: the sums of those of their parts, with their signs, scaled to length 1."""
+    n = len(vectors)
+    down = sparse.csr_array((merge.sign.astype(np.float64), (merge.parent, np.arange(n))), shape=(merge.count, n))
+    return unit(np.asarray(down @ vectors))
 
 
 def unit(vectors: FloatArray) -> FloatArray:

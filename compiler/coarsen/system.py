@@ -72,7 +72,10 @@ class System:
     @cached_property
     def scales(self) -> FloatArray:
         """Size of the field that each spin feels where all others are random [n]: sqrt(h_i^2 + sum_j J_ij^2)."""
-        squares = np.square(self.matrix).sum(axis=1) if self.dense else self.csr.power(2).sum(axis=1)
+        if self.dense:
+            squares = np.einsum("ij,ij->i", self.matrix, self.matrix)
+        else:
+            squares = self.csr.power(2).sum(axis=1)
         return np.asarray(np.sqrt(np.square(self.fields) + np.asarray(squares).ravel()))
 
     def local(self, spins: SpinArray) -> FloatArray:

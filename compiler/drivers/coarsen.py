@@ -25,6 +25,7 @@ from ..coarsen.cycles import cycle, upward
 from ..coarsen.device import Device
 from ..coarsen.levels import Level, coarsened
 from ..coarsen.matching import MATCHINGS
+from ..coarsen.reduction import Reduced, reduced
 from ..coarsen.state import State
 from ..coarsen.system import System
 
@@ -46,7 +47,7 @@ KEPT = 16
 @dataclass(frozen=True, eq=False)
 class Found:
     """``spins`` [B, n], best first, with their ``energy`` [B]; what the device did; ``levels``: spins on each level of
-    the start, finest first; ``time_limited``: whether the clock had a say in what was done."""
+    the start, finest first, after exact reduction too; ``time_limited``: whether the clock had a say in what was done."""
 
     spins: SpinArray
     energy: Any
@@ -115,9 +116,10 @@ class Coarsen:
         self, system: System, limits: Limits, start: SpinArray | None = None
     ) -> Generator[Event, None, Found]:
         """Spins of low energy; never worse than ``start`` [n]."""
-        search = Search(self, system, Device(self.device, self.budget, limits, self.calls))
-        yield from search.play(start)
-        return search.found()
+        smaller = reduced(system)
+        search = Search(self, smaller.system, Device(self.device, self.budget, limits, self.calls))
+        yield from search.play(None if start is None else np.asarray(start, dtype=np.int8)[smaller.kept])
+        return search.found(smaller)
 
 
 class Search:
@@ -142,13 +144,13 @@ class Search:
     def best(self) -> SpinArray:
         return self.kept[0][1]
 
-    def found(self) -> Found:
+    def found(self, reduced: Reduced) -> Found:
         device, n = self.device, self.system.size
         spins = np.stack([spins for _, spins in self.kept]) if self.kept else np.ones((1, n), np.int8)
         energy = np.array([energy for energy, _ in self.kept] or [self.system.energy(spins[0])])
-        levels = (n, *(level.coarse.size for level in self.levels)) if self.levels else (n,)
+        levels = tuple(dict.fromkeys((reduced.size, n, *(level.coarse.size for level in self.levels))))
         limited = self.hurried or device.limits.over
-        return Found(spins, energy, device.calls, device.largest, device.seconds, levels, limited)
+        return Found(reduced.lift(spins), energy, device.calls, device.largest, device.seconds, levels, limited)
 
     def play(self, start: SpinArray | None) -> Generator[Event, None, None]:
         n, device = self.system.size, self.device
