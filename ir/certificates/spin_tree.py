@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..problem import Problem
+from ..slope_proof.ranges import confirmed
 from ..slope_reader import slope_form
 from ..spin_form import SpinForm
 from ..spin_proof.bounds import form_of, least_value, tree_upper
@@ -27,7 +28,7 @@ def upper(task: Bound, functional: int, certificate: Mapping[str, Any]) -> float
     """A proved upper bound of the constant of one functional; inf where nothing is proved. Raises :class:`InputError`
     for a malformed certificate, :class:`Refused` for a network without slopes."""
     tree = SpinTree.from_plain(certificate)
-    slopes = slope_form(task)
+    slopes = slope_form(task, None if tree.ranges is None else confirmed(task, tree.ranges))
     if task.norm != "linf" or not slopes.single:
         return np.inf
     form = SpinForm.of_slopes(slopes, functional, task.quantity)
