@@ -23,6 +23,7 @@ from isinglass.ir.operators.dense import Dense
 from isinglass.ir.operators.identity import Identity
 from isinglass.ir.problem import Problem
 from isinglass.ir.slope_form import SlopeForm
+from isinglass.ir.slope_tree import SlopeTree
 from isinglass.ir.tasks import Bound
 
 Array = Any
@@ -40,9 +41,11 @@ def task_of(problem: Problem, functionals: Array, norm: str = "linf", free: bool
     return Bound(problem, np.asarray(functionals, dtype=np.float64), labels, "x", "y", norm)
 
 
-def chain(rng: np.random.Generator, widths: Sequence[int], function: Function, single: bool = True) -> Problem:
+def chain(
+    rng: np.random.Generator, widths: Sequence[int], function: Function, single: bool = True, radius: float = 1.0
+) -> Problem:
     """Dense layers with a function between; the first width is that of the inputs, the last that of the outputs."""
-    blocks: list[Block] = [Var.of("x", "real", (widths[0],), -1.0, 1.0)]
+    blocks: list[Block] = [Var.of("x", "real", (widths[0],), -radius, radius)]
     last = "x"
     for k, (n, m) in enumerate(pairwise(widths)):
         matrix = rng.normal(size=(m, n)) / np.sqrt(n)
@@ -120,7 +123,7 @@ def multipliers(form: SlopeForm, functional: int = 0, norm: str = "linf", steps:
     z_weights, x_weights, r, q = form.within, form.inputs, form.unit_weights[functional], form.input_weights[functional]
     rng = np.random.default_rng(0)
     rank, runs = 8, [np.flatnonzero(form.layer == k) for k in range(int(form.layer.max(initial=-1)) + 1)]
-    first = np.eye(rank)[0]
+    first, t, d = np.eye(rank)[0], np.ones(form.units), np.ones(x_weights.shape[1] if norm == "linf" else 1)
 
     def lengths(rows: Array) -> Array:
         return np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
@@ -161,3 +164,28 @@ def greatest_of(form: SlopeForm, fixed: Array, functional: int = 0, norm: str = 
         pattern[free] = values
         best = max(best, size_of(form.gradient(pattern, functional), norm))
     return best
+
+
+def tree_of(
+    form: SlopeForm, units: Sequence[int], functional: int = 0, norm: str = "linf", room: float = 1.02
+) -> SlopeTree:
+    """A tree that splits the given units one after the other on every way, with fair numbers on each leaf."""
+    nodes, outer, inner = [], [], []
+
+    def grow(fixed: Array, left: Sequence[int]) -> None:
+        if left:
+            nodes.append(left[0])
+            for value in (0.0, 1.0):
+                child = fixed.copy()
+                child[left[0]] = value
+                grow(child, left[1:])
+            return
+        nodes.append(-1)
+        d, t = multipliers(form.fixed(fixed), functional, norm, 60 if np.isnan(fixed).any() else 0)
+        whole = np.zeros(form.units)
+        whole[np.isnan(fixed)] = t
+        outer.append(d * room)
+        inner.append(whole)
+
+    grow(np.full(form.units, np.nan), units)
+    return SlopeTree(*form.inputs.shape, norm, np.array(nodes), np.array(outer), np.array(inner))

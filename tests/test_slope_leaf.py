@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from isinglass.ir.errors import InputError
 from isinglass.ir.functions.relu import Relu
 from isinglass.ir.slope_form import SlopeForm
+from isinglass.ir.slope_proof.eliminate import Magnitudes, eliminated
 from isinglass.ir.slope_proof.leaf import Leaves, leaf_upper
 from isinglass.ir.slope_reader import slope_form
 
@@ -130,6 +131,33 @@ def test_the_error_of_each_array_is_paid_for(held: tuple[int, ...], place: int, 
     assert leaf_upper(form, 0, "linf", fixed, d * (1 + 1e-8), whole) < (4.5 + direct) * (1 + 1e-7)
     bounds = [leaf_upper(rough, 0, "linf", fixed, d * (1 + x), whole) for x in (1e-8, 1e-5, 1e-3, 0.1, 1.0)]
     assert true <= min(bounds) <= true * (1 + 0.1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_errors_are_carried_through_units_that_are_put_in(seed: int) -> None:
+    rng = np.random.default_rng([43, seed])
+    layer = np.repeat(np.arange(4), 3)
+    below = layer[:, None] > layer
+    arrays = [rng.random((12, 12)) * below, rng.random((12, 5)), rng.random((1, 12)), rng.random((1, 5))]
+    errors = [1e-6 * rng.random(a.shape) * (a != 0) for a in arrays]  # all of one sign, so they add up
+    form = SlopeForm(*arrays, np.zeros(12), np.ones(12), (("h", 0, 12),), layer, tuple(errors))
+    moved = [a + e for a, e in zip(arrays, errors, strict=True)]
+    other = SlopeForm(*moved, form.low, form.high, form.blocks, form.layer)
+    fixed = partial(rng, 12, [1.0, 0.6, 0.4, 0.2][seed % 4])
+    free = np.isnan(fixed)
+    found = eliminated(form, 0, Magnitudes.of(form, 0), free, fixed == 1)
+    true, v, u, x = other.fixed(fixed), rng.random(free.sum()), rng.random(free.sum()), rng.random(5)
+    assert found.entering is not None
+    pairs = [
+        (true.within - found.within) @ v, found.between[0](v),
+        u @ (true.within - found.within), found.between[1](u),
+        (true.inputs - found.lift @ found.input_rows) @ x, found.entering[0](x),
+        u @ (true.inputs - found.lift @ found.input_rows), found.entering[1](u),
+        true.unit_weights[0] - found.weights, found.weights_error,
+        true.input_weights[0] - found.direct, found.direct_error,
+    ]  # fmt: skip
+    for off, bound in zip(pairs[::2], pairs[1::2], strict=True):
+        assert (off <= bound + 1e-15).all() and (bound <= 1.001 * off + 1e-12).all()
 
 
 NUMBERS = st.one_of(
