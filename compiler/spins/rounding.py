@@ -26,7 +26,7 @@ def climbed(form: SpinForm, points: FloatArray) -> FloatArray:
     with t_0 = 1."""
     points = np.where(points >= 0, 1.0, -1.0)
     if len(form.rows) and form.quadratic is None:
-        points = alternated(form, points)
+        points = np.unique(alternated(form, points), axis=0)
     for _ in range(STEPS):
         gain = gains(form, points)
         best = gain.argmax(axis=1)

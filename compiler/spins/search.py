@@ -31,6 +31,9 @@ WORK = 6e9
 """Multiplications that the plain phase may use up: about a second."""
 CUT_SPINS = 700
 """No cuts beyond so many spins."""
+ACCURACY, ALONE, LARGE = 1e-6, 4e-6, 1e-4
+"""How near the root's bound comes to the relaxation's value, relatively: before branching, without, and beyond
+``CUT_SPINS``."""
 SWEEPS = 64
 """Most sweeps of a node without cuts."""
 
@@ -80,7 +83,7 @@ class Search:
         self.spins, self.value = np.ones(form.spins), -np.inf
         self.offer(np.ones((1, form.spins)))
         self.offer(start)
-        accuracy = max(min(options.tolerance, 1e-6), 1e-7) if form.spins <= CUT_SPINS else 1e-4
+        accuracy = (ACCURACY if options.branch else ALONE) if form.spins <= CUT_SPINS else LARGE
         found = relax(form, random_vectors(form.spins, options.seed), accuracy, clock=clock)
         self.relaxed = rooted(form, found)
         self.root = self.relaxed
@@ -88,7 +91,8 @@ class Search:
         self.bounded = 1
         self.unit = float(found.diagonal.mean())
         self.weight = (form.column_sizes + 2 * form.quadratic_sizes) ** 2
-        self.offer(rounded(form, found.vectors, self.root.fixed, 16, options.seed))
+        number = 16 if options.branch or not len(start) else 0
+        self.offer(rounded(form, found.vectors, self.root.fixed, number, options.seed))
 
     def offer(self, points: FloatArray) -> None:
         """Keeps the best of points [K, N]."""
@@ -114,7 +118,7 @@ class Search:
 
     def run(self) -> Generator[Event, None, None]:
         yield self.event(self.root.upper)
-        if self.root.upper <= self.goal or self.stopped or not self.options.branch:
+        if not self.splits(self.root) or self.stopped or not self.options.branch:
             return
         if not (yield from self.plain_phase()) and self.with_cuts:
             yield from self.cut_phase()
@@ -133,10 +137,10 @@ class Search:
                 work += plain(self.form, new, small, self.goal, SWEEPS)
             self.bounded += 2
             node.split(spin, [new for new, _ in below])
-            left = [new for new, _ in below if new.upper > self.goal]
+            left = [new for new, _ in below if self.splits(new)]
             open_ += sorted(left, key=lambda new: new.value)
             for new, _ in below:
-                if new.upper <= self.goal:
+                if not self.splits(new):
                     new.close()
             if self.bounded % 64 == 1:
                 if left:
@@ -168,7 +172,7 @@ class Search:
             self.bounded += 2
             node.split(spin, children)
             for new in children:
-                if new.upper > self.goal:
+                if self.splits(new):
                     heappush(open_, (-new.upper, next(number), new))
                 else:
                     new.close()
@@ -176,6 +180,10 @@ class Search:
                 if open_:
                     self.improve(open_[0][2])
                 yield self.event(-open_[0][0] if open_ else self.value)
+
+    def splits(self, node: Node) -> bool:
+        """Whether a node is open, and has a spin left to split."""
+        return node.upper > self.goal and len(node.free()) > 1
 
     def choice(self, node: Node) -> int:
         """The free spin that is large and far from decided."""
