@@ -21,8 +21,8 @@ from .sweeps import climb
 
 BATCH = 64
 KEPT = 16
-TABLE_LIMIT = 20_000_000
-"""Entries of the largest table of flips."""
+TABLE_LIMIT, SMALL_TABLE = 20_000_000, 2_000_000
+"""Entries of the largest table of flips, and of those that all summits are climbed with."""
 MOVES = 40
 COARSE, FINE = 1e-6, 1e-13
 """Relative rises that count, in float32 and float64."""
@@ -39,25 +39,35 @@ def best_patterns(
 ) -> tuple[FloatArray, FloatArray]:
     """Patterns [K, F] of 0 and 1 with their values [K], best first, K <= 16 and at least 1.
 
-    ``starts``: random ones (default 64 for one layer, else 256); ``given`` [M, F] are further ones (a NaN is drawn).
+    ``starts``: random ones (see :func:`default_starts`); ``given`` [M, F] are further ones (a NaN is drawn).
     The same seed gives the same result unless ``seconds`` run out, and at least one batch is always climbed.
     """
     end = np.inf if seconds is None else monotonic() + seconds
+
+    def over() -> bool:
+        return monotonic() >= end
+
     rng = np.random.default_rng(seed)
-    starts = (64 if form.single else 256) if starts is None else starts
+    starts = default_starts(form) if starts is None else starts
     drawn = _draws(form, rng, max(starts, 1), given)
     layers = Layers.of(form, functional, precision(form, functional))
     pool = np.zeros((0, form.units))
     for first in range(0, len(drawn), BATCH):
-        found = climb(layers, drawn[first : first + BATCH], norm)
+        found = climb(layers, drawn[first : first + BATCH], norm, over=over)
         pool = _best(layers, norm, np.concatenate([pool, found]))
-        if monotonic() >= end:
+        if over():
             break
     if form.units and form.units * layers.inputs <= TABLE_LIMIT:
-        pool = _polished(form, functional, layers, norm, pool, rng, lambda: monotonic() >= end)
+        pool = _polished(form, functional, layers, norm, pool, rng, over)
     values = pattern_values(form, functional, norm, pool)
     order = np.argsort(-values, kind="stable")
     return pool[order], values[order]
+
+
+def default_starts(form: SlopeForm) -> int:
+    """64 for one layer, else 256; fewer where a sweep multiplies by more than a million numbers."""
+    numbers = max(1, np.count_nonzero(form.inputs) + np.count_nonzero(form.within))
+    return int(np.clip((64 if form.single else 256) * 1e6 / numbers, 16, 64 if form.single else 256))
 
 
 def _draws(form: SlopeForm, rng: np.random.Generator, count: int, given: FloatArray | None) -> FloatArray:
@@ -88,9 +98,10 @@ def _polished(
     over: Callable[[], bool],
 ) -> FloatArray:
     """The pool after flips: each pattern up to its summit, a tabu search from the best, and its summit in float64."""
+    share = min(1.0, SMALL_TABLE / (layers.units * layers.inputs)) ** 2  # a table of twice the size: half the tables
     flips = Flips(layers, pool[0], norm)
     found = [pool]
-    for pattern in pool:
+    for pattern in pool[: max(1, round(share * KEPT))]:
         flips.set(pattern)
         ascend(flips, COARSE, over)
         found.append(flips.pattern[None].astype(np.float64))
@@ -98,9 +109,11 @@ def _polished(
             break
     pool = _best(layers, norm, np.concatenate(found))
     flips.set(pool[0])
-    wandered = tabu(flips, MOVES, COARSE, rng, over).astype(np.float64)
-    best = climb(layers, wandered[None], norm)
+    wandered = tabu(flips, round(share * MOVES), COARSE, rng, over).astype(np.float64)
+    best = climb(layers, wandered[None], norm, over=over)
     pool = _best(layers, norm, np.concatenate([pool, wandered[None], best]))
+    if share < 1 or over():
+        return pool
     exact = Flips(Layers.of(form, functional), pool[0], norm)
     ascend(exact, FINE, over)
     values = pattern_values(form, functional, norm, pool[:1])[0]

@@ -7,6 +7,8 @@ pattern. One sweep goes forward through the layers, where b stays and z is new, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ...ir.types import AnyArray
@@ -25,8 +27,18 @@ def direction(gradient: AnyArray, norm: str) -> AnyArray:
     return np.asarray(gradient / np.where(length > 0, length, 1))
 
 
-def climb(layers: Layers, patterns: AnyArray, norm: str, sweeps: int = SWEEPS) -> AnyArray:
-    """Patterns [S, F] that the sweeps reach from ``patterns`` [S, F] (numbers in 0..1; not changed)."""
+def never() -> bool:
+    """No deadline."""
+    return False
+
+
+def climb(
+    layers: Layers, patterns: AnyArray, norm: str, sweeps: int = SWEEPS, over: Callable[[], bool] = never
+) -> AnyArray:
+    """Patterns [S, F] that the sweeps reach from ``patterns`` [S, F] (numbers in 0..1; not changed).
+
+    At least one sweep is made, so that they are all of 0 and 1.
+    """
     patterns = np.array(patterns, dtype=layers.dtype)
     b, g = layers.backward(patterns)
     z, units = np.empty_like(b), np.empty_like(b)
@@ -44,6 +56,6 @@ def climb(layers: Layers, patterns: AnyArray, norm: str, sweeps: int = SWEEPS) -
             patterns[:, at] = b[:, at] * z[:, at] > 0
             layer.backward(patterns[:, at] * b[:, at], b, g)
         last, value = value, size_of(g, norm)
-        if (value <= last * (1 + RISE)).all():
+        if (value <= last * (1 + RISE)).all() or over():
             break
     return patterns
