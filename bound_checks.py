@@ -7,30 +7,44 @@ The network, and the box, are read again; nothing of the search is used.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .ir.answers import Answer
+from .ir.arrays_text import Unpacker
 from .ir.checking import CERTIFICATES, Verdict, rejected
 from .ir.errors import InputError, Refused
+from .ir.slope_form import SlopeForm
+from .ir.slope_proof.ranges import boxed, own_ranges
+from .ir.slope_reader import slope_form
+from .ir.slope_value import form_value, slopes_of
+from .ir.slope_witness import pattern_of
 from .ir.tasks import Bound
 from .ir.types import FloatArray
 
 CLOSED = 1e-6
 """Relative gap up to which a bracket may be called optimal."""
+WIDER = 1e-6
+"""How much wider than the ranges found here, relatively, those of a certificate may be: as other machines round."""
+Ranges = tuple[FloatArray, FloatArray]
 
 
 def check_bound_task(task: Bound, answer: Answer) -> Verdict:
     """``accepted`` where every number that is claimed is witnessed or proved; ``rejected`` where one is not."""
+    checker = Checker(task)
     if not answer.parts:
         if len(task.labels) != 1:
             return rejected(f"the question is about {len(task.labels)} functionals, the answer has no parts")
-        return check_functional(task, 0, answer)
+        return checker.check(0, answer)
     if set(answer.parts) != set(task.labels):
         odd = sorted(set(answer.parts) ^ set(task.labels))
         return rejected(f"the answer's parts are not the functionals asked about: {', '.join(odd[:5])}")
     reasons, verdicts = [], []
     for place, label in enumerate(task.labels):
-        found = check_functional(task, place, answer.parts[label])
+        found = checker.check(place, answer.parts[label])
         if found.verdict == "rejected":
             return rejected(*(f"{label}: {reason}" for reason in found.reasons))
         verdicts.append(found.verdict)
@@ -61,15 +75,6 @@ def wrong_whole(answer: Answer) -> str:
     return "" if answer.certificate is None else "a certificate belongs to a part"
 
 
-def check_functional(task: Bound, functional: int, answer: Answer) -> Verdict:
-    """One bracket."""
-    try:
-        wrong = odd_numbers(answer)
-        return rejected(wrong) if wrong else followed(task, functional, answer)
-    except (InputError, Refused) as error:
-        return rejected(*(diagnostic.message for diagnostic in error.diagnostics))
-
-
 def odd_numbers(answer: Answer) -> str:
     """Numbers and words that no bracket has."""
     numbers = {name: getattr(answer, name) for name in ("value", "lower", "upper")}
@@ -91,46 +96,92 @@ def odd_numbers(answer: Answer) -> str:
     return ""
 
 
-def followed(task: Bound, functional: int, answer: Answer) -> Verdict:
-    """The witness is worth what the answer says, and the certificate proves its upper bound."""
-    reasons = []
-    if answer.witness is not None:
-        low, high = witness_value(task, functional, answer)
-        if not low <= answer.value <= high:  # type: ignore[operator]
-            return rejected(f"the pattern is worth {low!r} to {high!r}, the answer says {answer.value!r}")
-        if answer.lower is not None and not answer.lower <= low:
-            return rejected(f"lower = {answer.lower!r}, the pattern is worth {low!r}")
-        reasons.append(f"the pattern is worth {answer.value!r}")
-    elif answer.lower is not None and answer.lower > 0:
-        return rejected(f"lower = {answer.lower!r} without a pattern")
-    if answer.upper is None or answer.upper == math.inf:
-        return Verdict("witness-only", (*reasons, "nothing is claimed from above"))
-    given: Any = answer.certificate
-    kind = str(given.get("kind", "")) if isinstance(given, dict) else ""
-    module = CERTIFICATES.module(kind) if kind in CERTIFICATES else None
-    if answer.basis != "certificate" or module is None or not hasattr(module, "upper"):
-        return rejected(f"upper = {answer.upper!r} has no certificate of a kind that bounds constants ({kind!r})")
-    proved = module.upper(task, functional, given)
-    if not answer.upper >= proved:
-        return rejected(f"the {kind} certificate proves upper = {proved!r}, the answer says {answer.upper!r}")
-    return Verdict("accepted", (*reasons, f"the {kind} certificate proves that it is at most {answer.upper!r}"))
+@dataclass(eq=False)
+class Checker:
+    """Checks brackets of one network; what does not depend on the functional is computed once."""
+
+    task: Bound
+    read: tuple[Ranges | None, SlopeForm] | None = None
+
+    def check(self, functional: int, answer: Answer) -> Verdict:
+        """One bracket."""
+        try:
+            wrong = odd_numbers(answer)
+            return rejected(wrong) if wrong else self.followed(functional, answer)
+        except (InputError, Refused) as error:
+            return rejected(*(diagnostic.message for diagnostic in error.diagnostics))
+
+    def followed(self, functional: int, answer: Answer) -> Verdict:
+        """The witness is worth what the answer says, and the certificate proves its upper bound."""
+        reasons = []
+        if answer.witness is not None:
+            low, high = self.worth(functional, answer)
+            if not low <= answer.value <= high:  # type: ignore[operator]
+                return rejected(f"the pattern is worth {low!r} to {high!r}, the answer says {answer.value!r}")
+            if answer.lower is not None and not answer.lower <= low:
+                return rejected(f"lower = {answer.lower!r}, the pattern is worth {low!r}")
+            reasons.append(f"the pattern is worth {answer.value!r}")
+        elif answer.lower is not None and answer.lower > 0:
+            return rejected(f"lower = {answer.lower!r} without a pattern")
+        if answer.upper is None or answer.upper == math.inf:
+            return Verdict("witness-only", (*reasons, "nothing is claimed from above"))
+        given: Any = answer.certificate
+        kind = str(given.get("kind", "")) if isinstance(given, dict) else ""
+        module = CERTIFICATES.module(kind) if kind in CERTIFICATES else None
+        if answer.basis != "certificate" or module is None or not hasattr(module, "upper"):
+            return rejected(f"upper = {answer.upper!r} has no certificate of a kind that bounds constants ({kind!r})")
+        proved = module.upper(self.task, functional, given)
+        if not answer.upper >= proved:
+            return rejected(f"the {kind} certificate proves upper = {proved!r}, the answer says {answer.upper!r}")
+        return Verdict("accepted", (*reasons, f"the {kind} certificate proves that it is at most {answer.upper!r}"))
+
+    def worth(self, functional: int, answer: Answer) -> tuple[float, float]:
+        """What the witness pattern is worth, enclosed."""
+        form = self.form(answer.certificate)
+        pattern = slopes_of(form, self.task.quantity, pattern_of(form, answer.witness))
+        return form_value(form, functional, self.task.norm, pattern)
+
+    def form(self, certificate: Any) -> SlopeForm:
+        """The slopes, in a box with the ranges of units' arguments that a certificate states, else those found here.
+
+        Raises :class:`InputError` for ranges that are wider than those found here: patterns that only they allow would
+        be worth more than what the answer is about.
+        """
+        ranges = stated_ranges(certificate)
+        if not boxed(self.task):
+            ranges = None
+        else:
+            ranges = self.own if ranges is None else ranges
+            check_ranges(ranges, self.own)
+        if self.read is None or not same(self.read[0], ranges):
+            self.read = ranges, slope_form(self.task, ranges)
+        return self.read[1]
+
+    @cached_property
+    def own(self) -> Ranges:
+        """The ranges of the units' arguments over the box, found here."""
+        return own_ranges(self.task)
 
 
-def witness_value(task: Bound, functional: int, answer: Answer) -> tuple[float, float]:
-    """What the witness pattern is worth, enclosed; with the units' ranges of the certificate where there are some."""
-    from .ir.slope_reader import slope_form
-    from .ir.slope_value import form_value, slopes_of
-    from .ir.slope_witness import pattern_of
-
-    form = slope_form(task, ranges(answer.certificate))
-    pattern = slopes_of(form, task.quantity, pattern_of(form, answer.witness))
-    return form_value(form, functional, task.norm, pattern)
+def same(one: Ranges | None, other: Ranges | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def ranges(certificate: Any) -> tuple[FloatArray, FloatArray] | None:
-    """The ranges of the units' arguments that a certificate is about; what checks it compares them with its own."""
-    from .ir.arrays_text import Unpacker
+def check_ranges(ranges: Ranges, own: Ranges) -> None:
+    """Raise :class:`InputError` where ``ranges`` are of another size or wider than ``own``."""
+    if any(side.shape != end.shape for side, end in zip(ranges, own, strict=True)):
+        raise InputError(f"ranges of {len(ranges[0])} units, the network has {len(own[0])}")
+    with np.errstate(invalid="ignore"):
+        room = WIDER * np.fmax(np.abs(own[0]), np.abs(own[1]))
+        fits = (ranges[0] >= own[0] - room) & (ranges[1] <= own[1] + room) | ~np.isfinite(room)
+    if not fits.all():
+        raise InputError(f"the ranges of {int((~fits).sum())} units are wider than the box allows")
 
+
+def stated_ranges(certificate: Any) -> Ranges | None:
+    """The ranges of the units' arguments that a certificate is about."""
     if not isinstance(certificate, dict) or "low" not in certificate or "high" not in certificate:
         return None
     reader = Unpacker(str(certificate.get("kind", "")))

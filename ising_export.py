@@ -74,13 +74,11 @@ def source_problem(task: Bound, level: str, options: Mapping[str, Any]) -> Probl
 
 
 def slopes(task: Bound) -> SlopeForm:
-    """The slopes of the network, over all inputs."""
+    """The slopes of the network, over all inputs or over its box."""
+    from .ir.slope_proof.ranges import boxed, own_ranges
     from .ir.slope_reader import slope_form
 
-    var = task.problem.var(task.inputs)
-    if np.isfinite(var.lower).all() and np.isfinite(var.upper).all():
-        raise Refused("constants over a box are not exported in this version", code="not-yet", hint="leave out the box")
-    return slope_form(task)
+    return slope_form(task, own_ranges(task) if boxed(task) else None)
 
 
 def patterns(task: Bound, values: Values) -> FloatArray:

@@ -88,10 +88,9 @@ def lipschitz(
     stated = {"exact": exact or None, "tolerance": tolerance, "budget": budget, "solver": solver}
     options = {key: value for key, value in stated.items() if value is not None}
     answer = answer_bound(task, options, limits, progress)
-    searched = {key: plain(options[key]) for key in SEARCH if key in options}
     return answer.with_fields(
         sources=sources,
-        options={**answer.options, "lipschitz": asked, "search": searched},
+        options={**answer.options, "lipschitz": asked},
         timings={"read": read, **answer.timings, "all": perf_counter() - start},
     )
 
@@ -242,10 +241,12 @@ def answer_bound(task: Bound, options: Mapping[str, Any], limits: Limits, progre
     from .compiler.drivers.lipschitz import Lipschitz
 
     asked = {**task.options, **{key: options[key] for key in SEARCH if key in options}}
-    loop = Lipschitz(replace(with_relus(task), options=asked), tools, limits).run()
+    task = with_relus(task)
+    loop = Lipschitz(replace(task, options=asked), tools, limits).run()
     answer = finished(loop, progress)
     told = {"quantity": task.quantity, "norm": task.norm, "labels": list(task.labels)}
-    return answer.with_fields(seed=limits.seed, claim=claim(task), options={"bound": told})
+    notes = (*task.problem.ledger, *answer.ledger)
+    return answer.with_fields(seed=limits.seed, claim=claim(task), ledger=notes, options={"bound": told})
 
 
 def finished(loop: Generator[Event, None, Answer], progress: Progress | None) -> Answer:

@@ -219,3 +219,23 @@ def test_the_norm_of_hiq_lip_is_another_number(folder: Path) -> None:
     compiled = isinglass.compile(task_of(folder, "one.onnx", output=1), "ising", pinned=True)
     assert compiled.source.size == 3 + 5
     assert isinglass.solve(compiled.source, "exact").value == pytest.approx(formal, rel=1e-12)
+
+
+@pytest.mark.parametrize(("name", "target"), [("one.onnx", "ising"), ("one.onnx", "lp"), ("two.onnx", "bqm")])
+def test_constants_over_a_box_are_exported_too(name: str, target: str, folder: Path, tmp_path: Path) -> None:
+    box = (np.full(3, -0.2), np.full(3, 0.4))
+    task = question({"network": str(folder / name), "output": 1}, box)
+    compiled = isinglass.compile(task, target)
+    best = isinglass.solve(compiled.source, solver="exact" if target != "lp" else "highs")
+    everywhere = isinglass.lipschitz(folder / name, output=1)
+    bracket = isinglass.lipschitz(folder / name, output=1, box=box, exact=True)
+    assert best.value == pytest.approx(bracket.value, rel=1e-6)
+    assert bracket.upper is not None and everywhere.lower is not None and bracket.upper < everywhere.lower
+    compiled.save(tmp_path / "bundle")
+    values = [np.ravel((best.witness or {})[block]) for block in compiled.source.vars]
+    samples = Samples(compiled.lift.down(compiled.source.unstack(np.concatenate(values)[None]))[0])
+    answer = compiled.answer(samples)
+    assert answer.lower == pytest.approx(bracket.value, rel=1e-6)
+    file = tmp_path / "answer.json"
+    file.write_text(answer.with_fields(options={"bundle": str(tmp_path / "bundle")}).to_json())
+    assert checks.check(file).verdict == "witness-only"
