@@ -27,6 +27,7 @@ class Flips:
         sizes = [layer.at.stop - layer.at.start for layer in layers.layers]
         self.layer_of = np.repeat(np.arange(len(sizes)), sizes)
         self.room = np.empty((layers.units, layers.inputs), layers.dtype)
+        self.ones = np.ones(layers.inputs, layers.dtype)
         self.set(pattern)
 
     def set(self, pattern: AnyArray) -> None:
@@ -55,7 +56,7 @@ class Flips:
             np.multiply(self.gradients, move[:, None], out=self.room)
             np.add(self.room, self.g, out=self.room)
             np.abs(self.room, out=self.room)
-            return np.asarray(self.room.sum(axis=1), dtype=np.float64)
+            return np.asarray(self.room @ self.ones, dtype=np.float64)  # faster than a sum
         squares = np.einsum("fn,fn->f", self.gradients, self.gradients)
         return np.asarray(self.worth + 2 * move * (self.gradients @ self.g) + move * move * squares, dtype=np.float64)
 

@@ -23,7 +23,7 @@ BATCH = 64
 KEPT = 16
 TABLE_LIMIT, SMALL_TABLE = 20_000_000, 2_000_000
 """Entries of the largest table of flips, and of those that all summits are climbed with."""
-MOVES = 40
+MOVES = 30
 COARSE, FINE = 1e-6, 1e-13
 """Relative rises that count, in float32 and float64."""
 
@@ -99,9 +99,10 @@ def _polished(
 ) -> FloatArray:
     """The pool after flips: each pattern up to its summit, a tabu search from the best, and its summit in float64."""
     share = min(1.0, SMALL_TABLE / (layers.units * layers.inputs)) ** 2  # a table of twice the size: half the tables
+    summits = 8 if form.single else KEPT
     flips = Flips(layers, pool[0], norm)
     found = [pool]
-    for pattern in pool[: max(1, round(share * KEPT))]:
+    for pattern in pool[: max(1, round(share * summits))]:
         flips.set(pattern)
         ascend(flips, COARSE, over)
         found.append(flips.pattern[None].astype(np.float64))
