@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .api import run as run
     from .api import solve as solve
     from .checks import check as check
+    from .coarsening import coarsened as coarsened
     from .export import Bundle as Bundle
     from .export import load as load
     from .inspection import explain as explain
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from .verification import verify as verify
 
 _HOMES = {
-    "Bundle": "export", "Compiled": "api", "check": "checks", "compile": "api", "explain": "inspection",
-    "from_sympy": "api", "lipschitz": "lipschitz_constants", "load": "export", "read": "api", "run": "api",
-    "solve": "api", "verify": "verification",
+    "Bundle": "export", "Compiled": "api", "check": "checks", "coarsened": "coarsening", "compile": "api",
+    "explain": "inspection", "from_sympy": "api", "lipschitz": "lipschitz_constants", "load": "export", "read": "api",
+    "run": "api", "solve": "api", "verify": "verification",
     "answer_text": "ir.answer_text",
     "Answer": "ir.answers", "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
 }  # fmt: skip

@@ -231,15 +231,16 @@ def solve(
 
     ``solver``: ``highs`` (default), ``exact``, ``neal``, ``tabu``, ``greedy``, ``cmd:program {input} {output}``, or
     an object with ``sample(bqm)``. ``seed`` 0 and ``reads`` 100 unless stated. ``certify``: prove what the solver found
-    (it gets half of the time then). ``exact``, ``tolerance`` and ``budget`` are for Lipschitz constants, which need no
-    solver (:func:`isinglass.lipschitz`). Further options as in :func:`compile`; what is not stated here is taken from
-    the spec's ``compile { }``.
+    (it gets half of the time then). ``method="coarsen"``: problems larger than what the sampler takes, which is
+    ``budget`` spins (100), in at most ``calls`` calls (:func:`isinglass.coarsened`). ``exact``, ``tolerance`` and
+    ``budget`` are for Lipschitz constants, which need no solver (:func:`isinglass.lipschitz`). Further options as in
+    :func:`compile`; what is not stated here is taken from the spec's ``compile { }``.
     """
     from .compiler.defaults import known_options
 
     task = as_task(source)
     stated = {"timeout": timeout, "seed": seed, "reads": reads, "solver": solver}
-    options = known_options(options, "pipeline", "method", "master", "via", "exact", "tolerance", "budget")
+    options = known_options(options, "pipeline", "method", "master", "via", "exact", "tolerance", "budget", "calls")
     options = {**task.options, **options, **{key: value for key, value in stated.items() if value is not None}}
     limits = Limits(options.get("timeout"), options.get("seed", 0), options.get("reads", 100))
     if isinstance(task, Prove):
@@ -250,10 +251,12 @@ def solve(
         return answer_bound(task, options, limits, progress)
     if not isinstance(task, Optimize):
         raise Refused(f"goal {type(task).__name__.lower()} is not available in this version", code="not-yet")
-    if {"method", "master", "via", "exact", "tolerance"} & set(options):
-        message = "method, master and via are for prove goals, exact and tolerance for bound goals"
-        raise Refused(message, hint="choose a solver instead")
-    chosen, name = make_solver(options.get("solver", "highs"))
+    if {"master", "via", "exact", "tolerance"} & set(options) or options.get("method", "coarsen") != "coarsen":
+        message = "master, via and other methods are for prove goals, exact and tolerance for bound goals"
+        raise Refused(message, hint="choose a solver instead, or method = coarsen for samplers of few spins")
+    from .coarsening import chosen_solver
+
+    chosen, name = chosen_solver(options)
     if not certify:
         return solve_problem(task, chosen, name, limits, options, progress)
     from .certification import certified
@@ -267,6 +270,7 @@ def solve_problem(
     task: Optimize, solver: Any, name: str, limits: Limits, options: Mapping[str, Any], progress: Progress | None
 ) -> Answer:
     """The loop of one solver call: compile, solve, decode, answer."""
+    from .coarsening import sample
     from .compiler.compile import compile_problem
     from .ir.decoding import Solved, answer, decode
 
@@ -280,7 +284,7 @@ def solve_problem(
     compiled = perf_counter()
     if progress:
         progress(Event(f"{name}: {trace.problem.size} variables"))
-    samples = solver.solve(trace.problem, limits)
+    samples = sample(solver, trace.problem, limits, progress)
     solved = perf_counter()
     decoded = decode(task.problem, trace.lift, samples)
     known = Solved(
@@ -288,7 +292,12 @@ def solve_problem(
         bool(samples.info.get("time_limited", False)),
     )  # fmt: skip
     timings = {"compile": compiled - start, "solve": solved - compiled, "decode": perf_counter() - solved}
-    return answer(decoded, trace.guarantee, trace.ledger, replace(known, timings=timings))
+    found = answer(decoded, trace.guarantee, trace.ledger, replace(known, timings=timings))
+    if "device_seconds" not in samples.info:
+        return found
+    told = "{calls:,} calls with at most {largest} spins each".format(**samples.info)
+    timings["device"] = samples.info["device_seconds"]
+    return found.with_fields(detail=(*found.detail, told), timings=timings)
 
 
 @dataclass(frozen=True)

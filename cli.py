@@ -126,12 +126,16 @@ def parse_defines(defines: tuple[str, ...]) -> dict[str, str]:
 @click.option("--seed", type=int, help="0 unless stated.")
 @click.option("--reads", type=int, help="Samples wanted from a sampler; 100 unless stated.")
 @click.option("--certify", is_flag=True, help="Prove the answer by a branch and bound of our own.")
+@click.option("--method", help="coarsen: a sampler of few spins on a larger problem. Of claims: verify, bisect, ...")
+@click.option("--budget", type=int, help="Spins that a call of the sampler gets at the most (coarsen); 100.")
+@click.option("--calls", type=int, help="Calls of the sampler at the most (coarsen); by size unless stated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float | None, seed: int | None,
         reads: int | None, certify: bool, as_json: bool, **options: Any) -> None:  # fmt: skip
     """Answer the question that SPEC states."""
     from . import api
 
+    chosen = {name: options[name] for name in ("method", "budget", "calls") if options[name] is not None}
     with progress(as_json) as tell:
         answer = api.run(
             spec,
@@ -143,6 +147,7 @@ def run(spec: Path, defines: tuple[str, ...], solver: str | None, timeout: float
             certify=certify,
             progress=tell,
             **given(options),
+            **chosen,
         )
     show(answer, as_json)
 

@@ -15,7 +15,7 @@ from ..ir.terms.linear import Linear
 
 
 def ising_problem(form: IsingForm) -> Problem:
-    """Binaries x [n] with s = 2 x - 1: E = offset - sum h + sum J + sum_i 2 (h_i - sum_j J_ij) x_i + sum 4 J_ij x_i x_j."""
+    """Binaries x [n], s = 2 x - 1: offset - sum h + sum J + sum_i 2 (h_i - sum_j J_ij) x_i + sum 4 J_ij x_i x_j."""
     upper = form.csr()
     sums = np.asarray(upper.sum(axis=0)).ravel() + np.asarray(upper.sum(axis=1)).ravel()
     terms: tuple[Term, ...] = (Linear("x", Dense(2 * (form.h - sums)[None])),)

@@ -21,8 +21,8 @@ PACKAGE = Path(isinglass.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 LAYERS = {layer: {"ir", layer} for layer in ("ir", "frontends", "compiler", "backends")}
 FACADE = {"__init__", "__main__", "api", "batch", "batch_worker", "bound_checks", "certification", "checks", "cli",
-          "cli_lipschitz", "cli_verify", "export", "inspection", "ising_export", "lipschitz_constants", "milp_export",
-          "terminal", "verification"}  # fmt: skip
+          "cli_lipschitz", "cli_verify", "coarsening", "export", "inspection", "ising_export", "lipschitz_constants",
+          "milp_export", "terminal", "verification"}  # fmt: skip
 HEAVY = {"onnx", "dimod", "highspy", "onnxruntime", "sympy", "matplotlib", "torch", "dwave"}
 DISTRIBUTIONS = {"dwave": "dwave-samplers"}  # where the import name is not the distribution's
 

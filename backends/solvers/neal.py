@@ -118,8 +118,8 @@ def complete_pattern(size: int) -> tuple[list[int], list[int]]:
 
 
 def mixed(seed: int) -> int:
-    """Seed in 64 bits that are all in use (splitmix64): the annealer's generator starts with what it is given, and takes
-    long to leave a state of few bits."""
+    """Seed in 64 bits that are all in use (splitmix64): the annealer's generator starts with what it is given, and
+    takes long to leave a state of few bits."""
     mask = (1 << 64) - 1
     seed = (seed + 0x9E3779B97F4A7C15) & mask
     seed = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & mask

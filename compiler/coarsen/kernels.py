@@ -1,32 +1,40 @@
 """Inner loops of block bookkeeping: cutting a block out, putting it back, growing blocks along couplings.
 
-Compiled by numba where it is installed (extra ``fast``); the same functions run as they are where it is not.
+Compiled by numba where it is installed (extra ``fast``) and the work is worth its start; else the same functions run as
+they are, and numpy does what dense systems need (``dense.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
 from ...ir.types import BoolArray, FloatArray, IntArray, SpinArray
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def compiled(function: F) -> F:
-    """The function compiled, or itself."""
+@cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled, or itself where numba is missing."""
     try:
         from numba import njit
     except ImportError:
         return function
     try:
-        made: F = njit(cache=True)(function)
-    except RuntimeError:  # no folder that the machine code could be kept in
+        made: Callable[..., Any] = njit(cache=True)(function)
+    except RuntimeError:  # no folder where machine code can be kept
         made = njit(function)
     return made
 
 
-@compiled
+@cache
+def available() -> bool:
+    """Whether numba is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("numba") is not None
+
+
 def cut_sparse(
     rows: tuple[IntArray, IntArray, FloatArray], block: IntArray, place: IntArray, spins: SpinArray, local: FloatArray,
     row: IntArray, column: IntArray, value: FloatArray, fields: FloatArray,
@@ -57,22 +65,25 @@ def cut_sparse(
     return count
 
 
-@compiled
 def cut_dense(
     matrix: FloatArray, block: IntArray, spins: SpinArray, local: FloatArray, value: FloatArray, fields: FloatArray
 ) -> int:
     """As :func:`cut_sparse` with every pair of the block, in order."""
     count = 0
     for a in range(len(block)):
-        inside = matrix[block[a]][block]
-        fields[a] = local[block[a]] - (inside * spins[block]).sum()
-        left = len(block) - a - 1
-        value[count : count + left] = inside[a + 1 :]
-        count += left
+        i = block[a]
+        field = local[i]
+        for b in range(a):
+            field -= matrix[i, block[b]] * spins[block[b]]
+        for b in range(a + 1, len(block)):
+            entry = matrix[i, block[b]]
+            field -= entry * spins[block[b]]
+            value[count] = entry
+            count += 1
+        fields[a] = field
     return count
 
 
-@compiled
 def put_sparse(
     rows: tuple[IntArray, IntArray, FloatArray], block: IntArray, new: SpinArray, spins: SpinArray, local: FloatArray
 ) -> float:
@@ -89,22 +100,24 @@ def put_sparse(
     return change
 
 
-@compiled
 def put_dense(matrix: FloatArray, block: IntArray, new: SpinArray, spins: SpinArray, local: FloatArray) -> float:
+    """As :func:`put_sparse`."""
     change = 0.0
     for a in range(len(block)):
         i = block[a]
         if new[a] != spins[i]:
             change -= 2.0 * spins[i] * local[i]
             spins[i] = new[a]
-            local += (2.0 * new[a]) * matrix[i]
+            twice = 2.0 * new[a]
+            for j in range(len(local)):
+                local[j] += twice * matrix[i, j]
     return change
 
 
-@compiled
 def grow(
-    indptr: IntArray, indices: IntArray, order: IntArray, size: int, seen: BoolArray, members: IntArray, starts: IntArray
-) -> int:
+    indptr: IntArray, indices: IntArray, order: IntArray, size: int, seen: BoolArray, members: IntArray,
+    starts: IntArray,
+) -> int:  # fmt: skip
     """Split all spins into blocks of at most ``size``: each grows breadth first, along couplings, from the first spin
     of ``order`` that no block has. ``members`` [n] and ``starts`` receive them; returns their number."""
     filled, count = 0, 0

@@ -36,7 +36,7 @@ class Merge:
 
     @classmethod
     def of_pairs(cls, first: IntArray, second: IntArray, sign: FloatArray, size: int) -> Merge:
-        """Pairs (first [k], second [k]), each spin in one at the most, s_second = sign s_first; the rest stays alone."""
+        """Pairs (first [k], second [k]), each spin in one at the most, s_second = sign s_first; others stay alone."""
         head = np.arange(size)
         head[second] = first
         signs = np.ones(size, np.int8)
@@ -157,7 +157,7 @@ def paired(
 
 
 def paired_dense(vectors: FloatArray, signed: bool = True) -> Merge:
-    """As :func:`paired`, scores |v_i . v_j| of all pairs; of the pairs that are not opposite only, unless ``signed``."""
+    """As :func:`paired`, scores |v_i . v_j| of all pairs; of pairs that are not opposite only, unless ``signed``."""
     size = len(vectors)
     left, found = np.arange(size), []
     inner: Any = vectors @ vectors.T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import numpy as np
 from ...ir.quadratic.ising_form import IsingForm
 from ...ir.quadratic.triplets import Triplets
 from ...ir.types import FloatArray, IntArray, SpinArray
-from . import kernels
+from . import dense, kernels
 from .system import System
+
+FAST = 400
+"""Spins from which compiled kernels are worth their start."""
 
 
 class State:
@@ -26,6 +30,14 @@ class State:
         room = max(1, pairs if system.dense else min(pairs, len(system.rows[1]) // 2))
         self.value, self.fields = np.empty(room), np.empty(max(1, self.budget))
         self.row, self.column = np.empty(room, np.int64), np.empty(room, np.int64)
+        fast = system.size >= FAST and kernels.available()
+        shape = "dense" if system.dense else "sparse"
+        plain: Any = dense if system.dense else kernels
+        self.cutter, self.putter = (getattr(kernels if fast else plain, f"{verb}_{shape}") for verb in ("cut", "put"))
+        self.grower: Any = kernels.grow
+        if fast:
+            self.cutter, self.putter = kernels.compiled(self.cutter), kernels.compiled(self.putter)
+            self.grower = kernels.compiled(self.grower)
         self.place = np.full(0 if system.dense else system.size, -1, np.int64)
         self.pairs: dict[int, tuple[IntArray, IntArray]] = {}
         self.settle()
@@ -47,13 +59,13 @@ class State:
         are in it where the system is dense."""
         k = len(block)
         if self.system.dense:
-            count = kernels.cut_dense(self.system.matrix, block, self.spins, self.local, self.value, self.fields)
+            count = self.cutter(self.system.matrix, block, self.spins, self.local, self.value, self.fields)
             if k not in self.pairs:
                 row, column = np.triu_indices(k, 1)
                 self.pairs[k] = row.astype(np.int64), column.astype(np.int64)
             row, column = self.pairs[k]
         else:
-            count = kernels.cut_sparse(
+            count = self.cutter(
                 self.system.rows, block, self.place, self.spins, self.local, self.row, self.column, self.value,
                 self.fields,
             )  # fmt: skip
@@ -62,11 +74,8 @@ class State:
 
     def put(self, block: IntArray, new: SpinArray) -> float:
         """Set the spins of a block; returns the change of the energy."""
-        system: Any = self.system
-        if system.dense:
-            change = kernels.put_dense(system.matrix, block, new, self.spins, self.local)
-        else:
-            change = kernels.put_sparse(system.rows, block, new, self.spins, self.local)
+        matrix = self.system.matrix if self.system.dense else self.system.rows
+        change = self.putter(matrix, block, new, self.spins, self.local)
         self.energy += change
         return float(change)
 
@@ -79,12 +88,12 @@ class State:
             return np.array_split(order, count) if n else []
         indptr, indices, _ = self.system.rows
         members, starts = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
-        count = kernels.grow(indptr, indices, order, size, np.zeros(n, np.bool_), members, starts)
+        count = self.grower(indptr, indices, order, size, np.zeros(n, np.bool_), members, starts)
         cuts = [0]
-        for left, right in zip(starts[1 : count + 1].tolist(), [*starts[2 : count + 1].tolist(), 2 * n + size]):
+        for left, right in pairwise([*starts[1 : count + 1].tolist(), 2 * n + size]):
             if right - cuts[-1] > size:
                 cuts.append(left)
-        return [members[left:right] for left, right in zip(cuts, cuts[1:])]
+        return [members[left:right] for left, right in pairwise(cuts)]
 
 
 def energies(form: IsingForm, spins: SpinArray) -> FloatArray:

@@ -72,10 +72,8 @@ class System:
     @cached_property
     def scales(self) -> FloatArray:
         """Size of the field that each spin feels where all others are random [n]: sqrt(h_i^2 + sum_j J_ij^2)."""
-        if self.dense:
-            squares = np.einsum("ij,ij->i", self.matrix, self.matrix)
-        else:
-            squares = self.csr.power(2).sum(axis=1)
+        j = self.matrix
+        squares = np.einsum("ij,ij->i", j, j) if self.dense else j.power(2).sum(axis=1)
         return np.asarray(np.sqrt(np.square(self.fields) + np.asarray(squares).ravel()))
 
     def local(self, spins: SpinArray) -> FloatArray:

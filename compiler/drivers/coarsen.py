@@ -46,8 +46,8 @@ KEPT = 16
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """``spins`` [B, n], best first, with their ``energy`` [B]; what the device did; ``levels``: spins on each level of
-    the start, finest first, after exact reduction too; ``time_limited``: whether the clock had a say in what was done."""
+    """``spins`` [B, n], best first, with their ``energy`` [B]; what the device did; ``levels``: numbers of spins,
+    the source's first, then reduced, then of each level of the start; ``time_limited``: whether the clock had a say."""
 
     spins: SpinArray
     energy: Any

@@ -29,6 +29,7 @@ OPTIONS = {
     "exact": "true or false",
     "tolerance": "positive number",
     "budget": "positive whole number",
+    "calls": "positive whole number",
     "timeout": "positive number",
     "reads": "positive whole number",
     "seed": "whole number",
