@@ -43,8 +43,6 @@ DEEP = {"net3": {2: (1.138, None), 10: (1.09, None), 60: (1.06, 1.035)},
 """Seconds -> goal and stretch goal of upper / lower."""
 ANYTIME: dict[float, tuple[float, float | None]] = {10: (0.04, None), 60: (0.03, 0.02), 600: (0.015, 0.007)}
 VNNCOMP = {"256x2": (10.0, 1e-6), "256x4": (20.0, 0.05)}
-ROOT = {"tolerance": 0.2}
-"""A bracket that is content with the bound at the root."""
 
 
 @dataclass
@@ -98,7 +96,7 @@ Table = Callable[[Report, argparse.Namespace], None]
 def root(report: Report, options: argparse.Namespace) -> None:
     warm(options)
     for units, best in BEST.items():
-        answer, seconds = report.ask(f"net2_{units} root", net(options, f"net2_{units}"), 5, output=CLASS, **ROOT)
+        answer, seconds = report.ask(f"net2_{units} root", net(options, f"net2_{units}"), 5, output=CLASS)
         report.goal(f"{units}: best known less lower, relatively", 1 - answer.lower / best, 1e-8)
         report.goal(f"{units}: upper over the relaxation", answer.upper / RELAXED[units] - 1, 1e-5)
         report.goal(f"{units}: seconds", seconds, 0.1)
@@ -136,7 +134,7 @@ def deep(report: Report, options: argparse.Namespace) -> None:
 
 def many(report: Report, options: argparse.Namespace) -> None:
     path = net(options, "net2_256")
-    answer, seconds = report.ask("net2_256, 55 functionals", path, output="all", difference="all", **ROOT)
+    answer, seconds = report.ask("net2_256, 55 functionals", path, output="all", difference="all")
     gaps = [part.upper / part.lower - 1 for part in answer.parts.values()]
     print(f"    gaps {100 * min(gaps):.2f} to {100 * max(gaps):.2f} %, mean {100 * np.mean(gaps):.2f} %")
     report.goal("functionals left out", 55 - len(answer.parts), 0.5)

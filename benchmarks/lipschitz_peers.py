@@ -39,7 +39,7 @@ def ours(path: Path, output: int, repeats: int = 3) -> Line:
     best: Line = {}
     for _ in range(repeats):
         start = time.perf_counter()
-        answer = isinglass.lipschitz(path, output=output, tolerance=0.2)
+        answer = isinglass.lipschitz(path, output=output)
         seconds = time.perf_counter() - start
         if not best or seconds < best["seconds"]:
             best = {"tool": "ours", "lower": answer.lower, "value": answer.upper, "seconds": seconds}

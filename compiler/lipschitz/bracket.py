@@ -31,6 +31,8 @@ from .sampled import sampled
 
 CLOSED = 1e-9
 """Relative gap at which a bracket counts as closed, unless another is asked for."""
+OPTIMAL = 1e-6
+"""Relative gap up to which an answer says ``optimal``, however wide a gap was good enough."""
 SHARE = 0.3
 """Most of the time that goes to patterns."""
 JUDGED = 3
@@ -76,14 +78,15 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     low, high = worth[best]
     pattern = above.pattern if best == 0 else patterns[best - 1]
     tree = above.tree if question.ranges is None else replace(above.tree, ranges=question.ranges)
-    closed = above.upper - low <= effort.tolerance * above.upper
+    reached = above.upper - low <= effort.tolerance * above.upper
+    closed = above.upper - low <= min(effort.tolerance, OPTIMAL) * above.upper
     told.append(f"{above.nodes} node{'' if above.nodes == 1 else 's'}")
     seconds = monotonic() - began
     return Answer(
         "optimal" if closed else "bracketed", "certificate", low / 2 + high / 2, min(low, above.upper), above.upper,
         witness=witness_of(question.form, pattern), certificate=tree.to_plain(), detail=tuple(told),
         history=(*history, (seconds, low, above.upper)), timings={"all": seconds}, seed=limits.seed,
-        time_limited=not closed and limits.over, claim=question.label,
+        time_limited=not reached and limits.over, claim=question.label,
         solver="" if sampler is None else type(sampler).__name__.lower(),
     )  # fmt: skip
 
