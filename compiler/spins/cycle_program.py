@@ -15,6 +15,12 @@ from .tree_rounding import rounded
 
 LEAST = 1e-4
 """Least violation of a cycle that becomes a row."""
+DEEP = 1e-3
+"""Least violation at points between solutions."""
+FEW = 5
+"""So many cycles at such a point are enough for a round."""
+MEMORY = 0.7
+"""Weight of the older solutions in their mean."""
 PATIENCE = 6
 """Solves in a row that a row may have slack before it is taken out."""
 
@@ -23,7 +29,7 @@ PATIENCE = 6
 class CycleProgram:
     """min sum_e weight_e s_e over -1 <= s_e <= 1 and the inequalities of ``cycles``, the session's rows in order.
 
-    ``idle`` [rows]: for how many solves a row has had slack. ``known`` [rows]: keys of the rows.
+    ``centre`` [m]: a mean of the last solutions. ``idle`` [rows]: for how many solves a row has had slack. ``known`` [rows]: keys of the rows.
     """
 
     graph: Graph
@@ -32,6 +38,7 @@ class CycleProgram:
     idle: IntArray
     known: IntArray
     rng: np.random.Generator
+    centre: FloatArray | None = None
     lower: FloatArray = field(init=False)
     upper: FloatArray = field(init=False)
 
@@ -47,7 +54,7 @@ class CycleProgram:
 
     def bound(self, lower: FloatArray, upper: FloatArray) -> None:
         """Other bounds of s [m]."""
-        self.lower, self.upper = lower, upper
+        self.lower, self.upper, self.centre = lower, upper, None
         self.session.set_bounds(lower, upper)
 
     def solve(self, seconds: float | None) -> tuple[LpResult, FloatArray]:
@@ -61,7 +68,21 @@ class CycleProgram:
         return result, multipliers
 
     def cut(self, value: FloatArray, over: Callable[[], bool], least: float = LEAST) -> int:
-        """Rows for cycles that ``value`` [m] violates by ``least``; how many are new."""
+        """Rows for cycles that cut a solution ``value`` [m] off, violated by ``least``; how many are new.
+
+        First tried is the middle between the solution and a mean of the last ones: its cycles cut deeper, because
+        solutions are corners of a large face and jump about on it.
+        """
+        if self.centre is None:
+            self.centre = value
+            return self.rows_for(value, over, least)
+        middle = (value + self.centre) / 2
+        self.centre = MEMORY * self.centre + (1 - MEMORY) * value
+        found = self.rows_for(middle, over, max(least, DEEP))
+        return found if found >= FEW else found + self.rows_for(value, over, least)
+
+    def rows_for(self, value: FloatArray, over: Callable[[], bool], least: float) -> int:
+        """Rows for cycles that a point [m] violates by ``least``; how many are new."""
         found = self.violated(value, over, least)
         if not found.count:
             return 0
