@@ -133,7 +133,9 @@ class Scaled:
         long = float(np.sqrt(y @ y)) * SLACK + TINY
         p = found.direct * (e / one)
         p_error = SLACK * float(np.linalg.norm(found.direct_error * (e / one))) + gamma(4) * float(np.linalg.norm(p))
-        p_long = float(np.linalg.norm(p)) * SLACK + p_error + TINY
+        p_length = float(np.linalg.norm(p))
+        p_long = p_length * SLACK + p_error + TINY
+        direct = (p_length * (1 + gamma(n + 8)) + SLACK * p_error + TINY) ** 2 * (1 + gamma(8))
         within = s[:, None] * found.within / s
         matrix = -within - within.T - square
         matrix[np.diag_indices(len(s))] += 2.0
@@ -147,7 +149,7 @@ class Scaled:
             SLACK * float(np.linalg.norm(found.weights_error / (s * one))) + gamma(6) * float(np.linalg.norm(r))
             + sums * long * p_long + y_error * p_long + long * p_error
         )  # fmt: skip
-        return cls(matrix, SLACK * error + TINY, border, SLACK * border_error + TINY, p_long**2 * SLACK, e)
+        return cls(matrix, SLACK * error + TINY, border, SLACK * border_error + TINY, direct, e)
 
     @property
     def need(self) -> float:
