@@ -136,16 +136,21 @@ def test_decimal_couplings_have_a_grid_too() -> None:
     assert lowered(replace(form, error=1e-3), 1.2) == Fraction(1.2)
     assert lowered(SpinForm(np.zeros((0, 2)), None, 0.3, 1e-15), 1.2) == Fraction(1.2)
     assert lowered(SpinForm(np.ones((1, 2)), None, 0.3), 1.2) == Fraction(1.2)
+    tiny = np.array([[0, 1e-12], [1e-12, 0]])
+    assert lowered(SpinForm(np.zeros((0, 2)), tiny, 0.3, 1e-15), 1.2) == Fraction(1.2)
 
 
 @given(seeds)
 def test_decimal_grids_are_sound(seed: int) -> None:
     rng = np.random.default_rng(seed)
     form = cases.random_form(rng, rows=0, kind="tenths")
+    if form.quadratic is not None:  # a little beside the decimals
+        form = replace(form, quadratic=form.quadratic * (1 + rng.choice([0.0, 1e-9, -1e-9])))
     form = replace(form, error=float(rng.choice([1e-15, 1e-12, 1e-7])))
-    true = float(cases.greatest(form, np.append(1, np.zeros(form.spins - 1))))
-    for above in (1e-9, 0.05, 0.3, rng.random()):
-        assert lowered(form, true + above) >= Fraction(true)
+    true = cases.greatest(form, np.append(1, np.zeros(form.spins - 1)))
+    least = np.nextafter(float(true), np.inf)
+    for upper in (least, least + 1e-9, least + 0.05, least + 0.3, least + rng.random()):
+        assert lowered(form, upper) >= true
 
 
 def test_objectives_that_are_no_spin_forms_prove_nothing() -> None:
