@@ -10,8 +10,9 @@ many      all 10 outputs and 45 differences of the network of 256 units
 vnncomp   mnist_fc of VNN-COMP, where ../vnncomp lies beside the folder
 local     boxes around the first test image of ../images/mnist.npz (no goals)
 
-Times are wall times of the call without reading the file, beside the CPU time. The goals are for an idle machine. The
-exit code is 1 where a goal is missed or an answer is not accepted; what is marked * is a stretch goal.
+Times are wall times of the call without reading the file, beside the CPU time, which counts against a goal instead
+where the machine is busy otherwise. The exit code is 1 where a goal is missed or an answer is not accepted; what is
+marked * is a stretch goal.
 """
 
 from __future__ import annotations
@@ -79,6 +80,12 @@ class Report:
                            "check": verdict.verdict, "check_seconds": checked, "status": answer.status})  # fmt: skip
         return answer, seconds
 
+    def time(self, what: str, seconds: float, wanted: float) -> None:
+        """The wall time of the last call, or its CPU time where the machine had more to do than this."""
+        used = float(self.lines[-1]["cpu"])
+        busy = seconds > wanted and seconds > 1.2 * used
+        self.goal(f"{what}: {'CPU ' if busy else ''}seconds", used if busy else seconds, wanted)
+
     def goal(self, what: str, value: float, wanted: float, stretch: float | None = None) -> None:
         """``value`` has to be at most ``wanted``."""
         ratio = value / wanted
@@ -97,9 +104,9 @@ def root(report: Report, options: argparse.Namespace) -> None:
     warm(options)
     for units, best in BEST.items():
         answer, seconds = report.ask(f"net2_{units} root", net(options, f"net2_{units}"), 5, output=CLASS)
+        report.time(str(units), seconds, 0.1)
         report.goal(f"{units}: best known less lower, relatively", 1 - answer.lower / best, 1e-8)
         report.goal(f"{units}: upper over the relaxation", answer.upper / RELAXED[units] - 1, 1e-5)
-        report.goal(f"{units}: seconds", seconds, 0.1)
 
 
 def warm(options: argparse.Namespace) -> None:
@@ -111,8 +118,8 @@ def exact(report: Report, options: argparse.Namespace) -> None:
     warm(options)
     for units, wanted in ((8, 0.1), (16, 0.1), (64, 1.0)):
         answer, seconds = report.ask(f"net2_{units} exact", net(options, f"net2_{units}"), 3, output=CLASS, exact=True)
+        report.time(str(units), seconds, wanted)
         report.goal(f"{units}: gap", answer.upper / answer.lower - 1, 1e-6)
-        report.goal(f"{units}: seconds", seconds, wanted)
 
 
 def anytime(report: Report, options: argparse.Namespace) -> None:
@@ -137,8 +144,8 @@ def many(report: Report, options: argparse.Namespace) -> None:
     answer, seconds = report.ask("net2_256, 55 functionals", path, output="all", difference="all")
     gaps = [part.upper / part.lower - 1 for part in answer.parts.values()]
     print(f"    gaps {100 * min(gaps):.2f} to {100 * max(gaps):.2f} %, mean {100 * np.mean(gaps):.2f} %")
+    report.time("all outputs and differences", seconds, 10.0)
     report.goal("functionals left out", 55 - len(answer.parts), 0.5)
-    report.goal("all outputs and differences: seconds", seconds, 10.0)
 
 
 def vnncomp(report: Report, options: argparse.Namespace) -> None:
