@@ -21,6 +21,7 @@ from isinglass.ir.answers import Answer
 from isinglass.ir.blocks import Poly, Var
 from isinglass.ir.certificates import odd_cycles, spin_tree
 from isinglass.ir.checking import check_optimize
+from isinglass.ir.errors import InputError
 from isinglass.ir.functions.hardtanh import Hardtanh
 from isinglass.ir.functions.leaky_relu import LeakyRelu
 from isinglass.ir.functions.relu import Relu
@@ -29,6 +30,7 @@ from isinglass.ir.odd_cycles import OddCycles
 from isinglass.ir.operators.dense import Dense
 from isinglass.ir.problem import Problem
 from isinglass.ir.quadratic.spins import spin_form
+from isinglass.ir.slope_proof.ranges import own_ranges
 from isinglass.ir.slope_reader import slope_form
 from isinglass.ir.spin_form import SpinForm
 from isinglass.ir.spin_proof.grids import lowered
@@ -249,6 +251,31 @@ def test_the_norm_of_hiq_lip_is_bounded() -> None:
     assert true <= found <= true * (1 + 1e-12)
     assert found > slope_cases.greatest(slopes)
     assert spin_tree.upper(replace(task, quantity="lipschitz"), 0, by_text(full_tree(form, np.ones(3)))) == np.inf
+
+
+def test_ranges_of_a_box_only_widen_those_that_are_found() -> None:
+    rng = np.random.default_rng(3)
+    closer = 0
+    for _ in range(10):
+        problem = slope_cases.chain(rng, [2, 4, 1], Relu())
+        task = slope_cases.task_of(problem, np.ones((1, 1)), free=False)
+        own = own_ranges(task)
+        local, whole = (slope_cases.greatest(slope_form(task, ranges)) for ranges in (own, None))
+        tree = full_tree(SpinForm.of_slopes(slope_form(task)), np.ones(4))
+        middle = (own[0] + own[1]) / 2
+        for ranges, true in (((middle, middle), local), (own, local), ((np.full(4, -9.0), np.full(4, 9.0)), whole)):
+            found = spin_tree.upper(task, 0, by_text(replace(tree, ranges=ranges)))
+            assert true * (1 - 1e-12) <= found <= true * (1 + 1e-12)
+        assert spin_tree.upper(task, 0, by_text(tree)) == pytest.approx(whole)
+        free = slope_cases.task_of(problem, np.ones((1, 1)))
+        assert spin_tree.upper(free, 0, by_text(replace(tree, ranges=own))) == pytest.approx(whole)
+        closer += local < whole
+        with pytest.raises(InputError, match="units"):
+            spin_tree.upper(task, 0, by_text(replace(tree, ranges=(np.zeros(3), np.ones(3)))))
+    assert closer
+    problem = square_of_spins(False)[0]
+    ranged = replace(full_tree(spin_form(problem), np.ones(4)), ranges=own)
+    assert spin_tree.lower_bound(problem, by_text(ranged)) is None
 
 
 def test_deeper_networks_have_no_such_certificate() -> None:

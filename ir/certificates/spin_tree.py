@@ -1,7 +1,8 @@
 """Bounds of Ising energies and of Lipschitz constants of one hidden layer: a tree of fixed spins, a dual on each leaf.
 
-The form is made here again: from the network, or from the problem's objective over binaries, spins and other variables
-with two values (rows are left out, which can only lower a minimum). The two sides of a split hold all values of a spin.
+The form is made here again: from the network (ranges of its units' arguments in the certificate only widen those found
+here), or from the problem's objective over binaries, spins and other variables with two values (rows are left out,
+which can only lower a minimum). The two sides of a split hold all values of a spin.
 On every leaf the numbers of the certificate give an upper bound of F (``ir/spin_proof/leaf.py``), by a factorisation in
 float64 that is proved to be good enough; any numbers are sound. The greatest of the leaves' bounds holds everywhere;
 where the values of an objective lie on a grid it is moved to it.
