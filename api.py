@@ -327,14 +327,14 @@ def prove(task: Prove, options: Mapping[str, Any], limits: Limits, progress: Pro
     from .compiler.driver import DRIVERS
 
     asked = str(options.get("method", "verify"))
-    method = {"milp": "milp-prove"}.get(asked, asked)
+    method = {"milp": "milp-prove", "lipschitz": "lipschitz-prove"}.get(asked, asked)
     driver: Any = None
     if method in DRIVERS:
         with suppress(AttributeError):  # a set of functions, which other loops use
             driver = DRIVERS[method]
     if not hasattr(driver, "search") or {"master", "via"} & set(options):
         what = ", ".join(f"{key} = {options[key]}" for key in ("method", "master", "via") if key in options)
-        hint = "leave it out, or choose one of verify, bisect, branch, milp"
+        hint = "leave it out, or choose one of verify, bisect, branch, lipschitz, milp"
         raise Refused(f"{what} is not available in this version", code="not-yet", hint=hint)
     tools, name = Tools(options.get("solver", "highs"), task), "highs"
     if "solver" in options:

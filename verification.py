@@ -49,8 +49,8 @@ def verify(
     ``unsat``, ``unknown`` or ``timeout``.
 
     ``timeout``: seconds, reading the files included. ``memory``: GB that the search may take. ``method``: verify (a
-    portfolio, the default), bisect, branch or milp. ``reals``: see :func:`read_task`. The answer remembers both files
-    with their digests, for :func:`isinglass.check`.
+    portfolio, the default), bisect, branch, lipschitz or milp. ``reals``: see :func:`read_task`. The answer remembers
+    both files with their digests, for :func:`isinglass.check`.
     """
     from .api import prove
     from .backends.files import read_bytes, sha256

@@ -142,6 +142,11 @@ def picks(operator: Operator, result: FloatArray) -> bool:
     return single and bool(powers(csr.data).all()) and smallest(result) > SMALL
 
 
+def whole(operator: Operator) -> bool:
+    """Whether all its numbers are whole, and small enough to stand for themselves under any reading."""
+    return bool(operator.whole_rows().all()) and float(np.abs(numbers(operator)).max(initial=0.0)) < 2.0**53
+
+
 def numbers(operator: Operator) -> FloatArray:
     """The numbers that an operator is made of."""
     if isinstance(operator, Conv):

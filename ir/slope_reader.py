@@ -17,7 +17,7 @@ from .errors import InputError, Refused
 from .operators.dense import Dense
 from .order import Solved, Step, computed, free_blocks
 from .slope_form import SlopeForm
-from .slope_maps import ENTRIES, HINT, UNIT, Part, joined, product
+from .slope_maps import ENTRIES, HINT, UNIT, Part, joined, product, whole
 from .tasks import Bound
 from .types import FloatArray
 
@@ -167,7 +167,7 @@ class Reader:
         found: Parts = {}
         for name, operator in step.affine.parts.items():
             for source, part in self.maps[name].items():
-                new = product(operator, part, step.reading == "dyadic")
+                new = product(operator, part, step.reading == "dyadic" or whole(operator))
                 found[source] = found[source].plus(new) if source in found else new
         if step.plain:
             return found

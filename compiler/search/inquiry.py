@@ -13,7 +13,9 @@ import numpy as np
 
 from ...ir.answers import Answer
 from ...ir.case_tree import CaseTree, Forest
+from ...ir.lipschitz_margin import MarginProof
 from ...ir.protocols import Limits, OpenLp, Runner, Sampler
+from ...ir.slope_tree import SlopeTree
 from ...ir.tasks import Prove
 from ...ir.types import BoolArray, FloatArray, IntArray
 from ...ir.unsafe import UnsafeSet
@@ -45,7 +47,8 @@ class Tools(Protocol):
 
 @dataclass
 class Inquiry:
-    """``open`` [C]: cases without a verdict. ``memory``: bytes that live arrays may take."""
+    """``open`` [C]: cases without a verdict. ``memory``: bytes that live arrays may take. ``margins``: rows of refuted
+    cases with proofs of their Lipschitz constants."""
 
     task: Prove
     tools: Tools
@@ -55,6 +58,7 @@ class Inquiry:
     open: BoolArray
     witness: Witness | None = None
     forests: list[Forest] = field(default_factory=list)
+    margins: list[tuple[int, SlopeTree]] = field(default_factory=list)
     told: dict[str, list[int]] = field(default_factory=dict)
     word: bool = False
     claimed: float | None = None
@@ -95,6 +99,12 @@ class Inquiry:
         else:
             self.forests.append(forest)
 
+    def outweighed(self, case: int, row: int, tree: SlopeTree, reason: str) -> None:
+        """A case one of whose rows is further below 0 at the centre of its box than it can change, as a tree proves."""
+        self.open[case] = False
+        self.told.setdefault(reason, []).append(case)
+        self.margins.append((row, tree))
+
     def look(self, points: FloatArray, case: IntArray, margin: FloatArray) -> bool:
         """Check candidates [P, n] for cases [P], best margins [P] first; whether there is a witness now.
 
@@ -131,13 +141,21 @@ class Inquiry:
             detail = (f"{one.case}: holds at the witness ({one.arithmetic})", *found.detail)
             return found.with_fields(status="sat", witness=witness, arithmetic=one.arithmetic, detail=detail)
         if not self.open.any():
-            certificate: dict[str, Any] | None = None if self.word else CaseTree(tuple(self.forests)).to_plain()
+            certificate = None if self.word else self.certificate()
             return found.with_fields(
                 status="unsat", basis="solver-word" if self.word else "certificate", certificate=certificate
             )
         if self.limits.timeout is not None and (self.limits.left() or 0.0) <= SPARE:
             return found.with_fields(status="timeout", time_limited=True)
         return found
+
+    def certificate(self) -> dict[str, Any]:
+        """What refutes the cases, as plain data."""
+        cases = CaseTree(tuple(self.forests)).to_plain()
+        if not self.margins:
+            return cases
+        rows, trees = zip(*self.margins, strict=True)
+        return MarginProof(np.array(rows), trees, cases if self.forests else None).to_plain()
 
     def details(self) -> list[str]:
         """What the verdict rests on, case by case; many cases of one kind together."""
