@@ -17,6 +17,9 @@ import numpy as np
 from .slope_form import SlopeForm
 from .types import FloatArray
 
+TINY = 1e-290
+"""Smaller products may have lost digits."""
+
 
 @dataclass(frozen=True, eq=False)
 class SpinForm:
@@ -68,6 +71,8 @@ class SpinForm:
         direct = form.input_weights[functional]
         rows = 2 * half if quantity == "inf-to-one" else np.column_stack([direct + half.sum(axis=1), half])
         error = (form.units + 4) * 2.0**-52 * float(2 * np.abs(half).sum() + np.abs(direct).sum())
+        underflow = (np.abs(half) < TINY) & (form.inputs.T != 0) & (form.unit_weights[functional] != 0)
+        error += 2 * TINY * float(underflow.sum())
         if form.errors is not None:
             _, inputs, units, off = form.errors
             weights = np.abs(form.unit_weights[functional])
