@@ -48,7 +48,7 @@ def plot_brackets(answer: Answer, path: str | Path) -> None:
     heights = [least, height - least] if height > least + 1 else [height]
     grid = figure.add_gridspec(len(heights), 2, width_ratios=(3, 2), height_ratios=heights) if both else None
     if len(parts) > 1 or not len(traced) > 1:
-        bars(figure.add_subplot() if grid is None else figure.add_subplot(grid[:, 0]), parts)
+        bars(figure.add_subplot() if grid is None else figure.add_subplot(grid[:, 0]), parts, 6 if both else 2)
     if len(traced) > 1:
         over_time(figure.add_subplot() if grid is None else figure.add_subplot(grid[0, 1]), traced, name)
     figure.suptitle(answer.claim, fontsize=11)
@@ -67,8 +67,8 @@ def history_of(answer: Answer, parts: dict[str, Answer]) -> tuple[str, Any]:
     return greatest, np.array(parts[greatest].history, dtype=np.float64).reshape(-1, 3)
 
 
-def bars(axes: Axes, parts: dict[str, Answer]) -> None:
-    """From 0 to the lower bound, and on to the upper one."""
+def bars(axes: Axes, parts: dict[str, Answer], rows: int) -> None:
+    """From 0 to the lower bound, and on to the upper one; room for at least ``rows`` bars."""
     labels = list(parts)
     lower = np.array([part.lower or 0.0 for part in parts.values()], dtype=np.float64)
     upper = np.array([np.nan if part.upper is None else part.upper for part in parts.values()], dtype=np.float64)
@@ -80,7 +80,7 @@ def bars(axes: Axes, parts: dict[str, Answer]) -> None:
     for y, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
         axes.text((low if high != high else high) + 0.012 * most, y, told(low, high), va="center", fontsize=8)
     axes.set_xlim(0, 1.3 * most)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_ylim(max(len(labels), rows) - 0.4, -0.6)
     axes.set_yticks(place, labels, fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
