@@ -1,8 +1,8 @@
 """Best-first branch and bound over the slopes of single units, several nodes at a time.
 
-*needs* a slope form with at least one pattern; *guarantee*: the greatest bound of the leaves is an upper bound at any time.
-Nodes of greatest bound are split first. A child whose own multipliers prove less keeps those of its parent, which prove
-the parent's bound for it: a unit held off is a row left out, one held on a subspace.
+*needs* a slope form with at least one pattern; *guarantee*: the greatest bound of the leaves is an upper bound at any
+time. Nodes of greatest bound are split first. A child whose own multipliers prove less keeps those of its parent,
+which prove the parent's bound for it: a unit held off is a row left out, one held on a subspace.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ SMALL = 20_000
 """Forms with fewer entries of X are swept in float64."""
 CLOSE = 1e-10
 """Relative rise of the root's value at which its sweeps end."""
+FINEST, SINGLE = 1e-11, 1e-6
+"""Least repairs of numbers that are kept in float64, and of those that will be rounded to float32."""
 COARSE = 0.01
 """Repairs beyond this are not where a child's begin."""
 
@@ -114,7 +116,7 @@ class Search:
         vectors, swept = climb(self.layers, vectors, patterns, self.norm, options.probe)
         bounds = np.array([node.bound for node in nodes])
         best = chosen(swept.value.reshape(-1, 2), owner, bounds, self.value)
-        both = (2 * best[:, None] + [0, 1]).ravel()
+        both = (2 * best[:, None] + np.array([0, 1])).ravel()
         return units[best], patterns[both], vectors.at(both)
 
     def children(self, nodes: list[Node], patterns: AnyArray, vectors: Vectors) -> list[tuple[Node, Node]]:
@@ -140,12 +142,13 @@ class Search:
             ]  # fmt: skip
             if not wide:
                 break
-            todo, vectors = todo[wide], vectors.at(np.array(wide))
+            todo, vectors = todo[wide], vectors.at(np.array(wide, dtype=np.int64))
         return [(made[i], made[i + 1]) for i in range(0, len(made), 2)]
 
     def bounded(self, pattern: AnyArray, found: Sweep, place: int, hint: float) -> Bounded:
         """What the multipliers of a sweep prove."""
-        return self.dual.bound(pattern, found.inputs(self.norm)[place], found.multipliers()[place], hint)
+        finest = FINEST if self.wide or not self.count else SINGLE
+        return self.dual.bound(pattern, found.inputs(self.norm)[place], found.multipliers()[place], hint, finest)
 
     def exact(self, node: Node) -> float:
         """The value of a pattern that leaves nothing free; counts as known."""

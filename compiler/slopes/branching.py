@@ -24,7 +24,8 @@ def sides(patterns: AnyArray, owner: IntArray, units: IntArray) -> AnyArray:
 
 
 def chosen(values: FloatArray, owner: IntArray, bounds: FloatArray, floor: float) -> IntArray:
-    """The best candidate [B] of each owner; ``values`` [C, 2] estimate the bounds of the sides, below ``floor`` all is one."""
+    """The best candidate [B] of each owner; ``values`` [C, 2] estimate the bounds of the sides, below ``floor`` all
+    is one."""
     fall = np.maximum(bounds[owner, None] - np.maximum(values, floor), 0.0)
     score = fall.min(axis=1) + SHARE * fall.max(axis=1)
     order = np.lexsort((np.arange(len(owner)), -score, owner))

@@ -1,16 +1,18 @@
-"""The dual bound of the relaxation: any positive multipliers d, T prove an upper bound where a matrix is positive definite.
+"""The dual bound of the relaxation: any positive multipliers d, T prove one where a matrix is positive definite.
 
 u_j (z_j - u_j) = 0 for slopes 0 and 1 and x_i^2 <= 1 (linf; |x|^2 <= 1 for l2, d one number), so
 
-    2 (q . x + r . u) <= tau + sum d    if   tau + x . D x - 2 q . x - 2 r . u - 2 sum_j T_j u_j (z_j - u_j) >= 0  for all x, u.
+    2 (q . x + r . u) <= tau + sum d    if    tau + x . D x - 2 (q . x + r . u) - 2 sum_j T_j u_j (z_j - u_j) >= 0
+
+for all x, u.
 
 With x eliminated, K = X D^-1 X^T, P = Diag(2 T) - T Z - Z^T T - T K T and b = r + T X D^-1 q this is P > 0 and
 tau = q . D^-1 q + b . P^-1 b; scaling (d, T) by c and tau by 1/c gives FGL <= sqrt(tau sum d) at the best c.
 
-*Repair.* Multipliers of vectors that have not quite converged leave P slightly indefinite. T_j of layer k (of L, from 0)
-grows by (1 + e)^(L - 1 - k), d by (1 + e)^L: in units of the diagonal every coupling between layers l < k, directions
-being layer -1, shrinks by (1 + e)^-((k - l) / 2). These factors form a positive definite matrix, so (Schur) a matrix that is
-positive semidefinite gets a margin and keeps its shape; a few e are tried.
+*Repair.* Multipliers of vectors that have not quite converged leave P slightly indefinite. T_j of layer k (of L, from
+0) grows by (1 + e)^(L - 1 - k), d by (1 + e)^L: in units of the diagonal every coupling between layers l < k,
+directions being layer -1, shrinks by (1 + e)^-((k - l) / 2). These factors form a positive definite matrix, so
+(Schur) a matrix that is positive semidefinite gets a margin and keeps its shape; a few e are tried.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from scipy.linalg import lapack, solve_triangular
 from ...ir.slope_form import SlopeForm
 from ...ir.types import AnyArray, BoolArray, FloatArray, IntArray
 
-FINEST, COARSEST = 1e-12, 0.5
+COARSEST = 0.5
 STEP, TRIES = 4.0, 20
 LEAST = 1e-9
 """A finer repair has to gain this much relatively to be followed by a still finer one."""
@@ -31,8 +33,8 @@ LEAST = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A node's form: units F' left that reach the functional, ports m: ``within`` Z [F', F'], ``ports`` E [F', m], ``units`` r [F'], ``inputs`` [m],
-    ``level`` [F'] layers, ``free`` [F'] positions in the whole form."""
+    """A node's form: units F' left that reach the functional, ports m: ``within`` Z [F', F'], ``ports`` E [F', m],
+    ``units`` r [F'], ``inputs`` [m], ``level`` [F'] layers, ``free`` [F'] positions in the whole form."""
 
     within: FloatArray
     ports: FloatArray
@@ -112,12 +114,15 @@ class Dual:
         scaled = self.rows / np.sqrt(d)
         return np.asarray(scaled @ scaled.T)
 
-    def bound(self, pattern: AnyArray, d: AnyArray, multiplier: AnyArray, hint: float) -> Bounded:
-        """The best bound that repairs near ``hint`` give, for d [n] or [1] and T [F] of any quality."""
+    def bound(self, pattern: AnyArray, d: AnyArray, multiplier: AnyArray, hint: float, finest: float) -> Bounded:
+        """The best bound that repairs near ``hint`` give, for d [n] or [1] and T [F] of any quality.
+
+        Repairs finer than ``finest`` are not tried: numbers that will be rounded need some.
+        """
         d, held = _positive(np.asarray(d, np.float64)), self.held(pattern)
         t, gram = _positive(np.asarray(multiplier, np.float64)[held.free]), self.port_gram(d)
         total = float(d.sum())
-        best, grade, rising = Bounded(np.inf, d, multiplier, hint), min(max(hint, FINEST), COARSEST), False
+        best, grade, rising = Bounded(np.inf, d, multiplier, hint), min(max(hint, finest), COARSEST), False
         for _ in range(TRIES):
             value, scaled = self._graded(held, gram, total, t, grade)
             if not value < best.value * (1 - LEAST):
@@ -128,9 +133,9 @@ class Dual:
                 whole = np.zeros(len(pattern))
                 whole[held.free] = scaled
                 best = Bounded(value, d * (1 + grade) ** self.depth, whole, grade)
-                if rising or grade <= FINEST:
+                if rising or grade <= finest:
                     break
-                grade /= STEP
+                grade = max(grade / STEP, finest)
         return best
 
     def raised(self, d: AnyArray, multiplier: AnyArray, grade: float) -> tuple[AnyArray, AnyArray]:
@@ -143,7 +148,11 @@ class Dual:
     ) -> tuple[float, FloatArray]:
         """Bound and T [F'] under one repair."""
         growth = 1 + grade
-        t, gram, total = t * growth ** (self.depth - 1 - held.level), gram * growth**-self.depth, total * growth**self.depth
+        t, gram, total = (
+            t * growth ** (self.depth - 1 - held.level),
+            gram * growth**-self.depth,
+            total * growth**self.depth,
+        )
         through = held.ports @ gram
         lower = held.within + 0.5 * (through @ held.ports.T) * t
         lower = t[:, None] * lower

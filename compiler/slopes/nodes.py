@@ -17,7 +17,8 @@ HALF = 3e4
 
 @dataclass(frozen=True, eq=False)
 class Warm:
-    """Vectors of one node in float16: ``units`` s [F, R] and gradients ``down`` [F, R] by z, the latter divided by ``scale``.
+    """Vectors of one node in float16: ``units`` s [F, R] and gradients ``down`` [F, R] by z, the latter divided by
+    ``scale``.
 
     ``score`` [F]: how ambiguous each unit is.
     """
@@ -40,7 +41,8 @@ class Warm:
 class Node:
     """``pattern`` [F] int8: 0, 1, or -1 where free. ``inputs`` d and ``multiplier`` T prove ``bound``.
 
-    A node that was split has a ``unit``, two ``children`` (off, on), and nothing else any more; one that is settled has no ``warm``.
+    A node that was split has a ``unit``, two ``children`` (off, on), and nothing else any more; one that is settled
+    has no ``warm``.
     """
 
     pattern: AnyArray

@@ -10,12 +10,13 @@ from ...ir.types import FloatArray
 
 @dataclass(frozen=True)
 class SlopeOptions:
-    """``gap``: the relative distance at which a bracket is closed; ``nodes``: most nodes; ``seed`` of all that is drawn.
+    """``gap``: the relative distance at which a bracket is closed; ``nodes``: most nodes; ``seed`` of all that is
+    drawn.
 
-    ``rank``: length of the vectors, ``root_rank`` and ``root_sweeps`` for the root. Each step splits ``batch`` nodes: on each,
-    ``candidates`` units are tried for ``probe`` sweeps; children get ``sweeps`` more, doubled up to ``rounds`` times while their
-    bound is further than ``slack``, relatively, from their vectors' value. ``noise``: disturbance of vectors taken
-    over from the parent, which lets them leave saddles.
+    ``rank``: length of the vectors, ``root_rank`` and ``root_sweeps`` for the root. Each step splits ``batch`` nodes:
+    on each, ``candidates`` units are tried for ``probe`` sweeps; children get ``sweeps`` more, doubled up to
+    ``rounds`` times while their bound is further than ``slack``, relatively, from their vectors' value. ``noise``:
+    disturbance of vectors taken over from the parent, which lets them leave saddles.
     """
 
     seed: int = 0

@@ -11,9 +11,9 @@ from ...ir.types import AnyArray, FloatArray
 from .dual import Dual
 from .nodes import Node
 
-CLOSE = 1e-9
+CLOSE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-6}
 """How far, relatively, the checker may exceed a bound before its multipliers are repaired."""
-FIRST, STEP, TRIES = 1e-9, 8.0, 10
+STEP, TRIES = 8.0, 10
 
 
 class Judge:
@@ -33,9 +33,10 @@ class Judge:
     def accepted(self, fixed: FloatArray, node: Node) -> tuple[float, tuple[AnyArray, AnyArray]]:
         """Bound under ``fixed`` [F] and the numbers (d, T) that prove it."""
         numbers = node.inputs, node.multiplier
-        best, grade = self.leaves.upper(fixed, *numbers), FIRST
+        best = self.leaves.upper(fixed, *numbers)
+        close = grade = CLOSE[node.inputs.dtype]
         for _ in range(TRIES):
-            if best <= node.bound * (1 + CLOSE + grade):
+            if best <= node.bound * (1 + close + grade):
                 break
             raised = self.dual.raised(node.inputs, node.multiplier, grade)
             found = self.leaves.upper(fixed, *raised)

@@ -1,7 +1,8 @@
 """Brackets of formal Lipschitz constants of deep networks: the search, and what comes of it as a certificate.
 
 needs: a slope form, patterns to start from
-guarantee: ``upper`` is what the checker's own leaf arithmetic says about ``tree``; ``value`` is that of ``pattern`` in float64
+guarantee: ``upper`` is what the checker's own leaf arithmetic says about ``tree``; ``value`` is that of ``pattern``
+in float64
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from .record import Judge
 
 __all__ = ["SlopeOptions", "SlopeResult", "bracket"]
 
-MARGIN = 1.25
-"""Factor on the time that the checker is expected to need for the leaves."""
+MARGIN, EVERY = 1.25, 8
+"""Factor on the time that the checker is expected to need for the leaves, and steps until that is measured again."""
 
 
 def bracket(
@@ -32,8 +33,8 @@ def bracket(
 ) -> Generator[Event, None, SlopeResult]:
     """Yields progress with brackets, returns the result. ``start`` [K, F]: patterns, K may be 0.
 
-    The search ends when the bracket is closed to ``options.gap``, at ``options.nodes``, or early enough before the clock for
-    the checker's arithmetic on all leaves. The root is bounded whatever the clock says.
+    The search ends when the bracket is closed to ``options.gap``, at ``options.nodes``, or early enough before the
+    clock for the checker's arithmetic on all leaves. The root is bounded whatever the clock says.
     """
     options = options or SlopeOptions()
     known = np.vstack([np.asarray(start, dtype=np.float64).reshape(-1, form.units), np.ones((1, form.units))])
@@ -43,11 +44,15 @@ def bracket(
     if not judge.dual.used(np.full(form.units, np.nan)).any():
         return trivial(form, norm, judge, known[best], float(values[best]))
     search = Search(form, functional, norm, judge.dual, options, known[best], float(values[best]), clock)
-    began = monotonic()
     upper = judge.settled(search.root)
-    cost = MARGIN * (monotonic() - began)
     yield event(search, upper)
+    cost, steps = 0.0, 0
     while not search.done and search.count < options.nodes and clock.left > cost * (search.leaves + options.batch):
+        if steps % EVERY == 0:
+            began = monotonic()
+            judge.settled(search.open_[0][2])
+            cost += (MARGIN * (monotonic() - began) - cost) * (0.2 if steps else 1)
+        steps += 1
         search.step()
         yield event(search, min(upper, search.upper))
     tree, upper = judge.tree(search.root, search.wide)

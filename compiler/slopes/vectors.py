@@ -2,12 +2,12 @@
 
 Numbers become vectors of R entries. Directions p_i are unit vectors (linf), or of norm 1 all together (l2); a free unit
 has a unit vector s_j and responds to its input z_j by v_j = (z_j + |z_j| s_j) / 2, so v_j . (z_j - v_j) = 0 as for
-slopes 0 and 1; units held on or off pass z_j on, or nothing. The first entry belongs to the constant 1 of the relaxation:
-the value is the first entry of r . v + q . p.
+slopes 0 and 1; units held on or off pass z_j on, or nothing. The first entry belongs to the constant 1 of the
+relaxation: the value is the first entry of r . v + q . p.
 
-A sweep computes z and v forward, then gradients G_j by v_j backward, where a free unit sends (G_j + |G_j| z_j / |z_j|) / 2
-down, and turns s_j and p_i to their gradients. No sweep lowers the value: the value is convex in z_j where s_j is
-aligned, so its linearisation is a lower bound. Momentum shortens the way; nodes that fall start anew.
+A sweep computes z and v forward, then gradients G_j by v_j backward, where a free unit sends (G_j + |G_j| z_j /
+|z_j|) / 2 down, and turns s_j and p_i to their gradients. No sweep lowers the value: the value is convex in z_j where
+s_j is aligned, so its linearisation is a lower bound. Momentum shortens the way; nodes that fall start anew.
 
 At a fixed point d_i = |gradient by p_i| and T_j = |G_j| / |z_j| solve the dual (:mod:`.dual`): there the relaxation's
 value is met.
@@ -42,11 +42,13 @@ class Sweep:
 
     def inputs(self, norm: str) -> AnyArray:
         """Multipliers d of the directions: [B, n] for linf, [B, 1] for l2."""
-        return self.reach.T if norm == "linf" else np.sqrt((self.reach * self.reach).sum(axis=0))[:, None]
+        if norm == "linf":
+            return np.asarray(self.reach.T)
+        return np.asarray(np.sqrt((self.reach * self.reach).sum(axis=0))[:, None])
 
     def multipliers(self) -> AnyArray:
         """Multipliers T of the units [B, F]."""
-        return (self.pull / np.maximum(self.length, TINY)).T
+        return np.asarray((self.pull / np.maximum(self.length, TINY)).T)
 
     def along(self) -> AnyArray:
         """G_j . z_j [B, F]: what unit j adds when it is on, at these vectors."""
@@ -78,7 +80,9 @@ class Vectors:
         """One node's vectors in the ``rank`` axes that hold most of them; the first axis stays."""
         rest = np.concatenate([self.units[:, 0, 1:], self.directions[:, 0, 1:]])
         axes = np.linalg.svd(rest, full_matrices=False)[2][: rank - 1].T
-        units, directions = (np.concatenate([v[..., :1], v[..., 1:] @ axes], axis=2) for v in (self.units, self.directions))
+        units, directions = (
+            np.concatenate([v[..., :1], v[..., 1:] @ axes], axis=2) for v in (self.units, self.directions)
+        )
         return Vectors(unit(units), turned(directions, norm))
 
 
@@ -88,7 +92,7 @@ def unit(vectors: AnyArray) -> AnyArray:
 
 
 def lengths(vectors: AnyArray) -> AnyArray:
-    return np.sqrt(np.einsum("...r,...r->...", vectors, vectors))
+    return np.asarray(np.sqrt(np.einsum("...r,...r->...", vectors, vectors)))
 
 
 def turned(directions: AnyArray, norm: str) -> AnyArray:
@@ -110,7 +114,12 @@ def sweep(layers: Layers, vectors: Vectors, patterns: AnyArray) -> Sweep:
 
 
 def climb(
-    layers: Layers, vectors: Vectors, patterns: AnyArray, norm: str, sweeps: int, rise: float = 0.0,
+    layers: Layers,
+    vectors: Vectors,
+    patterns: AnyArray,
+    norm: str,
+    sweeps: int,
+    rise: float = 0.0,
     clock: Clock | None = None,
 ) -> tuple[Vectors, Sweep]:
     """Vectors and the last sweep from them, after ``sweeps`` or when no node's value rises by ``rise`` relatively."""
