@@ -37,7 +37,7 @@ def bracket(
     clock for the checker's arithmetic on all leaves. The root is bounded whatever the clock says.
     """
     options = options or SlopeOptions()
-    known = np.vstack([np.asarray(start, dtype=np.float64).reshape(-1, form.units), np.ones((1, form.units))])
+    known = np.vstack([np.asarray(start, dtype=np.float64).reshape(len(start), form.units), np.ones((1, form.units))])
     values = pattern_values(form, functional, norm, known)
     best = int(np.argmax(values))
     judge = Judge(form, functional, norm)
