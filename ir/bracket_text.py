@@ -9,6 +9,8 @@ from typing import Any
 from .answers import Answer
 
 DIGITS = 8
+ZERO = 1e-150
+"""Upper bounds below this are what rounding leaves of 0."""
 HEADS = ("constant", "lower", "upper", "gap", "upper rests on", "seconds")
 
 
@@ -54,7 +56,7 @@ def gap(answer: Answer) -> str:
     if answer.lower is None or answer.upper is None:
         return "-"
     width = answer.upper - answer.lower
-    if answer.status == "optimal":
+    if answer.status == "optimal" or answer.upper < ZERO:
         return "closed"
     return f"{100 * width / answer.lower:.3g} %" if answer.lower > 0 else "-"
 
