@@ -18,6 +18,8 @@ from isinglass import checks
 from isinglass.cli import cli
 from isinglass.ir.answers import Answer
 from isinglass.ir.bracket_text import bracket_text, rounded
+from isinglass.ir.evaluate import complete
+from isinglass.ir.tasks import Bound
 
 from .networks import save
 from .onnx_models import node
@@ -296,3 +298,39 @@ def test_help_loads_no_numpy() -> None:
     code = "import sys; from isinglass.cli import cli; cli(['lipschitz', '--help'], standalone_mode=False)"
     done = subprocess.run([sys.executable, "-c", f"{code}; assert 'numpy' not in sys.modules"], capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+SMALL = {
+    "linear": [node("MatMul", "input w", "y")],
+    "nothing": [node("Sub", "input input", "y")],
+    "relu at the end": [node("MatMul", "input w", "z"), node("Relu", "z", "y")],
+    "sigmoid, tanh": [node("MatMul", "input w", "z"), node("Sigmoid", "z", "h"), node("Tanh", "h", "y")],
+    "clip, leaky": [node("MatMul", "input w", "z"), node("Clip", "z low high", "c"), node("LeakyRelu", "c", "y")],
+    "residual": [
+        node("MatMul", "input w", "z"), node("Relu", "z", "r"), node("MatMul", "r w", "s"), node("Add", "s input", "t"),
+        node("Abs", "t", "y"),
+    ],
+    "max-pool": [
+        node("Unsqueeze", "input axis", "u"), node("MaxPool", "u", "p", kernel_shape=[2], strides=[2]),
+        node("Flatten", "p", "y"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_of_all_kinds(name: str, norm: str, tmp_path: Path) -> None:
+    weights = {"w": np.random.default_rng(1).normal(size=(4, 4)), "low": np.array(-1.0), "high": np.array(1.0)}
+    path = save_nodes(tmp_path / "net.onnx", SMALL[name], {**weights, "axis": np.array([0])})
+    answer = isinglass.lipschitz(path, norm=norm, exact=True)
+    assert verdict(tmp_path / "a.json", answer) == "accepted"
+    assert answer.lower is not None and answer.upper is not None
+    assert answer.upper - answer.lower <= max(1e-6 * answer.upper, 1e-150)
+    task = checks.task_asked(answer, "a.json")
+    assert isinstance(task, Bound)
+    x = np.random.default_rng(2).normal(size=(400, 4))
+    y = complete(task.problem, {task.inputs: x})[task.outputs] @ task.functionals.T
+    distance = np.abs(x[1:] - x[:-1]).max(axis=1) if norm == "linf" else np.linalg.norm(x[1:] - x[:-1], axis=1)
+    for label, steepest in zip(task.labels, (np.abs(y[1:] - y[:-1]) / distance[:, None]).max(axis=0), strict=True):
+        upper = answer.parts[label].upper
+        assert upper is not None and steepest <= upper * (1 + 1e-12)
