@@ -16,7 +16,7 @@ from isinglass.ir.problem import Problem
 from isinglass.ir.quadratic.spins import spin_form
 from isinglass.ir.spin_form import SpinForm
 from isinglass.ir.spin_proof.bounds import cycles_upper
-from isinglass.ir.spin_proof.walks import walks_upper
+from isinglass.ir.spin_proof.walks import proved_by_walks, walks_upper
 from isinglass.ir.terms.bilinear import Bilinear
 from isinglass.ir.terms.linear import Linear
 
@@ -38,9 +38,11 @@ def test_any_multipliers_are_sound(seed: int, kind: str) -> None:
         walks = cases.random_cycles(rng, form.spins, 0.0)
         arrays = walks.start, walks.vertex, walks.flag, walks.multiplier
         fixed = cases.random_fixed(rng, form.spins)
-        assert walks_upper(form, fixed, *arrays) >= cases.greatest(form, fixed)
+        assert proved_by_walks(form, fixed, *arrays) >= cases.greatest(form, fixed)
         free = np.append(1, np.zeros(form.spins - 1, np.int8))
-        assert walks_upper(form, None, *arrays) >= cases.greatest(form, free)
+        proved = proved_by_walks(form, None, *arrays)
+        assert proved >= cases.greatest(form, free)
+        assert proved < walks_upper(form, None, *arrays) < proved + 1e-9
 
 
 @given(seeds, st.sampled_from([np.float16, np.float32, np.float64]))
@@ -71,7 +73,7 @@ def test_a_ring_is_solved_by_its_own_walk(seed: int) -> None:
     if not frustrated:
         flag[0] = 1 - flag[0]
     true = cases.greatest(form, np.append(1, np.zeros(size, np.int8)))
-    found = walks_upper(form, None, np.array([0, size]), ring, flag, np.array([weight]))
+    found = proved_by_walks(form, None, np.array([0, size]), ring, flag, np.array([weight]))
     assert true <= found <= float(true) + 1e-12
 
 
@@ -79,12 +81,12 @@ def test_walks_may_repeat_steps_and_leave_the_graph() -> None:
     """x - x <= 0 along a step and back; a triangle of which one side is no coupling."""
     form = SpinForm(np.zeros((0, 3)), np.array([[0, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0]]))
     back = np.array([0, 1, 0, 1]), np.array([1, 0, 0, 0])
-    assert walks_upper(form, None, np.array([0, 4]), *back, np.array([0.0])) == pytest.approx(2)
-    assert walks_upper(form, None, np.array([0, 4]), *back, np.array([0.5])) == pytest.approx(2)
-    assert walks_upper(form, None, np.array([0, 4]), *back, np.array([1.0])) == pytest.approx(4)
+    assert proved_by_walks(form, None, np.array([0, 4]), *back, np.array([0.0])) == pytest.approx(2)
+    assert proved_by_walks(form, None, np.array([0, 4]), *back, np.array([0.5])) == pytest.approx(2)
+    assert proved_by_walks(form, None, np.array([0, 4]), *back, np.array([1.0])) == pytest.approx(4)
     outside = np.array([0, 1, 2]), np.array([0, 0, 1])
-    assert walks_upper(form, None, np.array([0, 3]), *outside, np.array([1.0])) == pytest.approx(2)
-    assert walks_upper(form, None, np.array([0, 3]), *outside, np.array([2.0])) == pytest.approx(6)
+    assert proved_by_walks(form, None, np.array([0, 3]), *outside, np.array([1.0])) == pytest.approx(2)
+    assert proved_by_walks(form, None, np.array([0, 3]), *outside, np.array([2.0])) == pytest.approx(6)
 
 
 def test_fixed_spins_contract_the_graph() -> None:
@@ -95,7 +97,7 @@ def test_fixed_spins_contract_the_graph() -> None:
     for fixed in (np.array([1, -1, 0, 0]), np.array([1, -1, 0, 1]), np.array([1, 1, -1, -1])):
         true = cases.greatest(form, fixed)
         none = np.zeros(0, np.int64)
-        found = walks_upper(form, fixed, np.array([0]), none, none, np.zeros(0))
+        found = proved_by_walks(form, fixed, np.array([0]), none, none, np.zeros(0))
         assert true <= found
         if (fixed != 0).sum() >= 3:  # at most fields are left
             assert found <= float(true) + 1e-12
@@ -104,20 +106,21 @@ def test_fixed_spins_contract_the_graph() -> None:
 def test_the_error_of_the_form_is_added() -> None:
     form = SpinForm(np.zeros((0, 2)), np.array([[0, 1.0], [1.0, 0]]), 0.0, 0.25)
     none = np.zeros(0, np.int64)
-    assert walks_upper(form, None, np.array([0]), none, none, np.zeros(0)) == pytest.approx(2.25)
+    assert proved_by_walks(form, None, np.array([0]), none, none, np.zeros(0)) == pytest.approx(2.25)
 
 
 def test_forms_and_numbers_that_prove_nothing() -> None:
     quadratic = np.ones((3, 3)) - np.eye(3)
     form = SpinForm(np.zeros((0, 3)), quadratic)
     walk = np.array([0, 3]), np.array([0, 1, 2]), np.array([1, 0, 0])
-    assert walks_upper(form, None, *walk, np.ones(1)) < 100
+    assert proved_by_walks(form, None, *walk, np.ones(1)) < 100
     for bad in (np.nan, np.inf, -1.0, -np.inf):
-        assert walks_upper(form, None, *walk, np.array([bad])) == np.inf
-    assert walks_upper(SpinForm(np.ones((1, 3)), quadratic), None, *walk, np.ones(1)) == np.inf
-    assert walks_upper(SpinForm(np.zeros((0, 3)), quadratic + np.eye(3)), None, *walk, np.ones(1)) == np.inf
-    assert walks_upper(SpinForm(np.zeros((0, 3)), np.where(quadratic, np.inf, 0.0)), None, *walk, np.ones(1)) == np.inf
-    assert walks_upper(SpinForm(np.zeros((0, 3)), None, np.nan), None, *walk, np.ones(1)) == np.inf
+        assert proved_by_walks(form, None, *walk, np.array([bad])) == np.inf
+    assert proved_by_walks(SpinForm(np.ones((1, 3)), quadratic), None, *walk, np.ones(1)) == np.inf
+    assert proved_by_walks(SpinForm(np.zeros((0, 3)), quadratic + np.eye(3)), None, *walk, np.ones(1)) == np.inf
+    endless = SpinForm(np.zeros((0, 3)), np.where(quadratic, np.inf, 0.0))
+    assert proved_by_walks(endless, None, *walk, np.ones(1)) == np.inf
+    assert proved_by_walks(SpinForm(np.zeros((0, 3)), None, np.nan), None, *walk, np.ones(1)) == np.inf
 
 
 def test_the_last_step_leads_to_the_first_spin() -> None:
@@ -138,4 +141,4 @@ def test_sums_that_cancel_only_in_float64_bound_nothing_without_bounds() -> None
     parts = [Linear("r", Dense(np.full((1, 1), weight))) for weight in (1e20, 1.0, -1e20)]
     problem = Problem("p", (Var.of("r", "real", (1,)), Poly("goal", "objective", tuple(parts), np.zeros(1))))
     none = np.zeros(0, np.int64)
-    assert walks_upper(spin_form(problem), None, np.array([0]), none, none, np.zeros(0)) > 1e100
+    assert proved_by_walks(spin_form(problem), None, np.array([0]), none, none, np.zeros(0)) > 1e100

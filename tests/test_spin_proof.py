@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from isinglass.ir.fixed_spins import fixed_spins
 from isinglass.ir.spin_form import SpinForm
 from isinglass.ir.spin_proof.bounds import tree_upper
-from isinglass.ir.spin_proof.leaf import SIGNS, leaf_upper
+from isinglass.ir.spin_proof.leaf import SIGNS, leaf_upper, proved_upper
 
 seeds = st.integers(0, 10**6)
 
@@ -25,7 +25,7 @@ def test_any_numbers_are_sound(seed: int, kind: str) -> None:
     for _ in range(4):
         fixed = cases.random_fixed(rng, form.spins)
         a, d = cases.duals(rng, form, fixed)
-        upper = leaf_upper(form, fixed, a, d, *cases.random_triangles(rng, form.spins))
+        upper = proved_upper(form, fixed, a, d, *cases.random_triangles(rng, form.spins))
         assert upper >= cases.greatest(form, fixed)
 
 
@@ -38,7 +38,7 @@ def test_numbers_of_all_sizes_are_sound(seed: int) -> None:
     form = SpinForm(form.rows * size, quadratic, form.constant * size)
     fixed = cases.random_fixed(rng, form.spins)
     a, d = cases.duals(rng, form, fixed)
-    upper = leaf_upper(form, fixed, a, np.clip(d, -1e10, 1e10) * rng.choice([1.0, size]))
+    upper = proved_upper(form, fixed, a, np.clip(d, -1e10, 1e10) * rng.choice([1.0, size]))
     assert upper >= cases.greatest(form, fixed)
 
 
@@ -58,7 +58,7 @@ def test_a_ferromagnet_is_bounded_tightly(seed: int) -> None:
     degree = weights[:, ~held].sum(axis=1) + np.where(held, 0.0, weights[:, held].sum(axis=1))
     degree[0] = weights[held][:, ~held].sum()
     true = cases.greatest(form, fixed)
-    found = leaf_upper(form, fixed, np.zeros(0), degree)
+    found = proved_upper(form, fixed, np.zeros(0), degree)
     assert true <= found <= float(true) * (1 + 1e-11)
 
 
@@ -73,7 +73,7 @@ def test_rows_of_known_sign_are_linear(seed: int) -> None:
     fixed = np.append(1, np.zeros(spins - 1, np.int8))
     line = (np.sign(rows[:, :1]) * rows).sum(axis=0)
     half = np.append(np.abs(line[1:]).sum(), np.abs(line[1:])) / 2
-    found = leaf_upper(form, fixed, np.zeros(4), half)
+    found = proved_upper(form, fixed, np.zeros(4), half)
     true = cases.greatest(form, fixed)
     assert true <= found <= float(true) * (1 + 1e-11)
 
@@ -81,7 +81,7 @@ def test_rows_of_known_sign_are_linear(seed: int) -> None:
 def test_rows_against_the_sign_taken_are_paid_for() -> None:
     """|1 + 3 t| - 10 t is 12 at t = -1, where the row has not the sign of its fixed part."""
     form = SpinForm(np.array([[1.0, 3.0]]), np.array([[0.0, -5.0], [-5.0, 0.0]]))
-    found = leaf_upper(form, np.array([1, 0]), np.zeros(1), np.full(2, 3.5))
+    found = proved_upper(form, np.array([1, 0]), np.zeros(1), np.full(2, 3.5))
     assert 12 <= found <= 12 + 1e-12
 
 
@@ -92,7 +92,7 @@ def test_one_square_is_tight(seed: int) -> None:
     form = SpinForm(row)
     best = np.abs(row).sum()
     fixed = np.append(1, np.zeros(row.shape[1] - 1, np.int8))
-    found = leaf_upper(form, fixed, np.array([best]), np.abs(row[0]) / 2)
+    found = proved_upper(form, fixed, np.array([best]), np.abs(row[0]) / 2)
     assert cases.greatest(form, fixed) <= found <= best * (1 + 1e-11)
 
 
@@ -105,8 +105,8 @@ def test_triangles_close_what_the_diagonal_leaves_open() -> None:
         form = SpinForm(np.zeros((0, 3)), quadratic)
         fixed = np.array([1, 0, 0])
         triangle = np.array([[0, 1, 2]]), np.array([pattern])
-        assert leaf_upper(form, fixed, np.zeros(0), np.full(3, 0.5)) == pytest.approx(1.5, abs=1e-12)
-        assert leaf_upper(form, fixed, np.zeros(0), np.zeros(3), *triangle, np.ones(1)) == pytest.approx(1, abs=1e-12)
+        assert proved_upper(form, fixed, np.zeros(0), np.full(3, 0.5)) == pytest.approx(1.5, abs=1e-12)
+        assert proved_upper(form, fixed, np.zeros(0), np.zeros(3), *triangle, np.ones(1)) == pytest.approx(1, abs=1e-12)
 
 
 def test_fixed_spins_in_triangles_count_at_their_values() -> None:
@@ -125,7 +125,7 @@ def test_fixed_spins_in_triangles_count_at_their_values() -> None:
         fixed = cases.random_fixed(rng, spins, 0.5)
         if fixed.all():
             continue
-        found = leaf_upper(form, fixed, np.zeros(0), np.zeros(spins), triangle, pattern, multiplier)
+        found = proved_upper(form, fixed, np.zeros(0), np.zeros(spins), triangle, pattern, multiplier)
         assert found == pytest.approx(multiplier.sum(), abs=1e-12)
 
 
@@ -135,29 +135,41 @@ def test_a_fixed_leaf_is_its_value() -> None:
         form = cases.random_form(rng)
         fixed = np.append(1, rng.choice([-1, 1], form.spins - 1))
         true = cases.greatest(form, fixed)
-        found = leaf_upper(form, fixed, np.full(len(form.rows), np.nan), np.full(form.spins, np.nan))
+        found = proved_upper(form, fixed, np.full(len(form.rows), np.nan), np.full(form.spins, np.nan))
         assert true <= found <= float(true) + 1e-12
 
 
 def test_the_error_of_the_form_is_added() -> None:
     form = SpinForm(np.ones((1, 2)), None, 0.0, 0.25)
-    assert leaf_upper(form, np.array([1, 1]), np.zeros(1), np.zeros(2)) == pytest.approx(2.25)
-    assert leaf_upper(form, np.array([1, 0]), np.full(1, 2.0), np.full(2, 0.5)) == pytest.approx(2.25, abs=1e-12)
+    assert proved_upper(form, np.array([1, 1]), np.zeros(1), np.zeros(2)) == pytest.approx(2.25)
+    assert proved_upper(form, np.array([1, 0]), np.full(1, 2.0), np.full(2, 0.5)) == pytest.approx(2.25, abs=1e-12)
 
 
 def test_numbers_that_prove_nothing() -> None:
     form = SpinForm(np.ones((1, 3)), np.ones((3, 3)) - np.eye(3))
     fixed, a, d = np.array([1, 0, 0]), np.ones(1), np.ones(3)
     triangle, pattern = np.array([[0, 1, 2]]), np.array([0])
-    assert leaf_upper(form, fixed, a, d, triangle, pattern, np.ones(1)) < 100
+    assert proved_upper(form, fixed, a, d, triangle, pattern, np.ones(1)) < 100
     for bad in (np.nan, -1.0, np.inf, -np.inf):
-        assert leaf_upper(form, fixed, np.array([bad]), d) == np.inf
-        assert leaf_upper(form, fixed, a, d, triangle, pattern, np.array([bad])) == np.inf
+        assert proved_upper(form, fixed, np.array([bad]), d) == np.inf
+        assert proved_upper(form, fixed, a, d, triangle, pattern, np.array([bad])) == np.inf
     for bad in (np.nan, np.inf, -np.inf):
-        assert leaf_upper(form, fixed, a, np.array([1.0, bad, 1.0])) == np.inf
-    assert leaf_upper(SpinForm(np.full((1, 3), np.inf)), fixed, a, d) == np.inf
-    assert leaf_upper(SpinForm(np.ones((1, 3)), None, np.nan), fixed, a, d) == np.inf
-    assert leaf_upper(SpinForm(np.zeros((0, 6000))), np.zeros(6000), np.zeros(0), np.zeros(6000)) == np.inf
+        assert proved_upper(form, fixed, a, np.array([1.0, bad, 1.0])) == np.inf
+    assert proved_upper(SpinForm(np.full((1, 3), np.inf)), fixed, a, d) == np.inf
+    assert proved_upper(SpinForm(np.ones((1, 3)), None, np.nan), fixed, a, d) == np.inf
+    assert proved_upper(SpinForm(np.zeros((0, 6000))), np.zeros(6000), np.zeros(0), np.zeros(6000)) == np.inf
+
+
+@given(seeds, st.sampled_from(cases.STEPS))
+def test_a_little_more_than_what_is_proved_may_be_claimed(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    form = cases.random_form(rng, kind=kind)
+    fixed = cases.random_fixed(rng, form.spins)
+    a, d = (np.minimum(part, 100) for part in cases.duals(rng, form, fixed))
+    arguments = form, fixed, a, d, *cases.random_triangles(rng, form.spins)
+    proved = proved_upper(*arguments)
+    assert proved < leaf_upper(*arguments) < proved + 1e-10 * (100 + abs(proved))
+    assert leaf_upper(SpinForm(np.ones((1, 2))), np.array([1, 0]), -np.ones(1), np.ones(2)) == np.inf
 
 
 @given(seeds, st.sampled_from([np.float16, np.float32, np.float64]))
@@ -194,8 +206,8 @@ def test_float32_numbers_cost_little() -> None:
     square = (form.rows.T / (2 * a)) @ form.rows
     d = np.full(spins, float(np.linalg.eigvalsh(square)[-1]))
     plain = float(a.sum() / 2 + d.sum())
-    assert plain * (1 - 1e-14) <= leaf_upper(form, fixed, a, d) <= plain * (1 + 1e-10)
-    rounded = leaf_upper(form, fixed, a.astype(np.float32), d.astype(np.float32))
+    assert plain * (1 - 1e-14) <= proved_upper(form, fixed, a, d) <= plain * (1 + 1e-10)
+    rounded = proved_upper(form, fixed, a.astype(np.float32), d.astype(np.float32))
     assert rounded <= plain * (1 + 1e-6)
 
 

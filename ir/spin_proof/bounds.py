@@ -14,8 +14,8 @@ from ..quadratic.spins import spin_form
 from ..spin_form import SpinForm
 from ..spin_tree import SpinTree
 from .grids import lowered
-from .leaf import leaf_upper
-from .walks import walks_upper
+from .leaf import proved_upper
+from .walks import proved_by_walks
 
 CHUNK = 1 << 22
 """Numbers of fixed spins that are held at once."""
@@ -31,7 +31,7 @@ def tree_upper(form: SpinForm, tree: SpinTree) -> float:
         for fixed in block:
             cut = slice(int(tree.start[leaf]), int(tree.start[leaf + 1]))
             triangles = tree.triangle[cut], tree.pattern[cut], tree.multiplier[cut]
-            found = max(found, leaf_upper(form, fixed, tree.scale[leaf], tree.diagonal[leaf], *triangles))
+            found = max(found, proved_upper(form, fixed, tree.scale[leaf], tree.diagonal[leaf], *triangles))
             leaf += 1
     return found
 
@@ -47,7 +47,7 @@ def cycles_upper(form: SpinForm, proof: OddCycles) -> float:
             steps = slice(int(proof.start[first]), int(proof.start[last]))
             start = proof.start[first : last + 1] - proof.start[first]
             walks = proof.vertex[steps], proof.flag[steps], proof.multiplier[first:last]
-            found = max(found, walks_upper(form, fixed, start, *walks))
+            found = max(found, proved_by_walks(form, fixed, start, *walks))
             leaf += 1
     return found
 

@@ -35,6 +35,8 @@ SAFE = 1.01
 """Covers the rounding of error bounds."""
 TINY = 1e-300
 """Covers underflow, for each number that is summed."""
+ELSEWHERE = 1e-12
+"""What other linear algebra may find, relative to the magnitudes of all summands, far above gamma_k for k = 1000."""
 SIGNS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=np.float64)
 """Signs of t_i t_j, t_i t_k and t_j t_k in each pattern of a triangle."""
 
@@ -65,28 +67,50 @@ def leaf_upper(
     pattern: IntArray | None = None,
     multiplier: AnyArray | None = None,
 ) -> float:
-    """A proved upper bound of F over all spins with t_0 = 1 that agree with ``fixed`` [N] (+-1, 0: free); inf where
+    """What may be claimed of F over all spins with t_0 = 1 that agree with ``fixed`` [N] (+-1, 0: free): at least
+    :func:`proved_upper`, and a little more, so that linear algebra that rounds otherwise proves it as well. inf where
     nothing is proved.
 
     ``scale`` a [n], ``diagonal`` d [N] (ignored where fixed; entry 0 belongs to t_0), ``triangle`` [T, 3], ``pattern``
     [T] in 0..3, ``multiplier`` [T]: see ``ir/spin_tree.py``.
     """
+    return claimed(*summands(form, fixed, scale, diagonal, triangle, pattern, multiplier))
+
+
+def proved_upper(
+    form: SpinForm,
+    fixed: AnyArray,
+    scale: AnyArray,
+    diagonal: AnyArray,
+    triangle: IntArray | None = None,
+    pattern: IntArray | None = None,
+    multiplier: AnyArray | None = None,
+) -> float:
+    """A proved upper bound of F; arguments as of :func:`leaf_upper`."""
+    return upper_sum(summands(form, fixed, scale, diagonal, triangle, pattern, multiplier)[0])
+
+
+def summands(
+    form: SpinForm, fixed: AnyArray, scale: AnyArray, diagonal: AnyArray, triangle: IntArray | None,
+    pattern: IntArray | None, multiplier: AnyArray | None,
+) -> tuple[list[float], float]:  # fmt: skip
+    """Numbers whose sum is an upper bound of F, and those among them that pay for rounded sums, added up."""
     free = np.append(0, 1 + np.flatnonzero(np.asarray(fixed)[1:] == 0))
     if len(free) > LIMIT:
-        return inf
+        return [inf], 0.0
     with np.errstate(all="ignore"):
         small = reduced(form, np.asarray(fixed), free)
+        parts = [small.constant, small.error]
         if len(free) == 1:
-            return upper_sum([small.constant, small.error, *np.abs(small.columns[0]).tolist()])
-        a = np.asarray(scale, dtype=np.float64)
+            return [*parts, *np.abs(small.columns[0]).tolist()], small.error - form.error
+        a, d = np.asarray(scale, dtype=np.float64), np.asarray(diagonal, dtype=np.float64)[free]
         weights = np.zeros(0) if multiplier is None else np.asarray(multiplier, dtype=np.float64)
         if not (((a >= 0) & (a < HUGE)).all() and (weights >= 0).all()):
-            return inf
-        d = np.asarray(diagonal, dtype=np.float64)[free]
+            return [inf], 0.0
         matrix, error = squares(small.columns, a)
         shares = [size(matrix), float(np.abs(d).max())]
         np.negative(matrix, out=matrix)
-        parts = [small.constant, small.error, *(a / 2).tolist(), *d.tolist(), *weights.tolist()]
+        parts += [*(a / 2).tolist(), *d.tolist(), *weights.tolist()]
         if small.quadratic is not None:
             shares.append(size(small.quadratic))
             matrix -= small.quadratic
@@ -104,9 +128,8 @@ def leaf_upper(
             parts += constants
         places = np.arange(len(free))
         matrix[places, places] += d
-        error = SAFE * (error + 8 * UNIT * sum(shares))
-        delta = least_shift(matrix, error)
-        return upper_sum([*parts, nextafter(len(free) * delta, inf)])
+        delta = least_shift(matrix, SAFE * (error + 8 * UNIT * sum(shares)))
+        return [*parts, nextafter(len(free) * delta, inf)], small.error - form.error
 
 
 def reduced(form: SpinForm, fixed: AnyArray, free: IntArray) -> Reduced:
@@ -205,3 +228,9 @@ def upper_sum(values: list[float]) -> float:
     except (OverflowError, ValueError):
         return inf
     return nextafter(found, inf) if found == found else inf
+
+
+def claimed(values: list[float], error: float) -> float:
+    """A little more than :func:`upper_sum`; ``error``: what rounded sums in front of it were off by at the most."""
+    found = upper_sum(values)
+    return found if found == inf else upper_sum([*values, error, ELSEWHERE * sum(map(abs, values))])

@@ -17,18 +17,35 @@ from ..odd_cycles import following
 from ..quadratic.spins import couplings
 from ..spin_form import SpinForm
 from ..types import AnyArray, FloatArray, IntArray
-from .leaf import SAFE, TINY, UNIT, upper_sum
+from .leaf import SAFE, TINY, UNIT, claimed, upper_sum
 
 
 def walks_upper(
     form: SpinForm, fixed: AnyArray | None, start: IntArray, vertex: IntArray, flag: IntArray, multiplier: AnyArray
 ) -> float:
-    """A proved upper bound of F over all spins with t_0 = 1 that agree with ``fixed`` [N] (+-1, 0: free; None: all are
-    free). The walks are as in ``ir/odd_cycles.py``; inf where nothing is proved, as for forms with ``rows``."""
+    """What may be claimed of F over all spins with t_0 = 1 that agree with ``fixed`` [N] (+-1, 0: free; None: all are
+    free): :func:`proved_by_walks` and a little more, so that sums that round otherwise prove it as well.
+
+    The walks are as in ``ir/odd_cycles.py``; inf where nothing is proved, as for forms with ``rows``.
+    """
+    return claimed(*summands(form, fixed, start, vertex, flag, multiplier))
+
+
+def proved_by_walks(
+    form: SpinForm, fixed: AnyArray | None, start: IntArray, vertex: IntArray, flag: IntArray, multiplier: AnyArray
+) -> float:
+    """A proved upper bound of F; arguments as of :func:`walks_upper`."""
+    return upper_sum(summands(form, fixed, start, vertex, flag, multiplier)[0])
+
+
+def summands(
+    form: SpinForm, fixed: AnyArray | None, start: IntArray, vertex: IntArray, flag: IntArray, multiplier: AnyArray
+) -> tuple[list[float], float]:
+    """Numbers whose sum is an upper bound of F, and the one among them that pays for rounding."""
     weights = np.asarray(multiplier, dtype=np.float64)
     diagonal = np.zeros(1) if form.quadratic is None else form.quadratic.diagonal()
     if len(form.rows) or diagonal.any() or not (weights >= 0).all():
-        return np.inf
+        return [np.inf], 0.0
     edges = couplings(form)
     steps = np.diff(start)
     pull = np.where(flag == 1, -1.0, 1.0) * np.repeat(weights, steps)
@@ -41,7 +58,7 @@ def walks_upper(
         size = float(np.abs(value).sum() + np.abs(constants).sum() + owed.sum()) + abs(form.constant)
         error = form.error + SAFE * (most + 16) * UNIT * size + TINY * (len(value) + 1)
         parts = [np.abs(totals), owed, -constants, np.array([form.constant, error])]
-    return upper_sum(np.concatenate(parts).tolist())
+    return np.concatenate(parts).tolist(), error - form.error
 
 
 def contracted(
