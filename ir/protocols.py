@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from .errors import UsageError
 from .problem import Problem
+from .quadratic.ising_form import IsingForm
 from .samples import Samples
-from .types import BoolArray, FloatArray
+from .types import BoolArray, FloatArray, SpinArray
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ class Sampler(Protocol):
 
     def solve(self, problem: Problem, limits: Limits) -> Samples:
         """Samples of all variables of ``problem``."""
+
+
+class IsingSampler(Protocol):
+    """Samples an Ising energy that is given as arrays; proves nothing."""
+
+    def sample_ising(
+        self, form: IsingForm, limits: Limits, start: SpinArray | None = None, betas: FloatArray | None = None
+    ) -> SpinArray:
+        """Spins [B, n], best first; ``start`` [n] and inverse temperatures ``betas`` may be ignored."""
 
 
 @dataclass(frozen=True, eq=False)

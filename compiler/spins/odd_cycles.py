@@ -22,17 +22,19 @@ import numpy as np
 
 from ...ir.odd_cycles import OddCycles
 from ...ir.protocols import Event, Limits, OpenLp
-from ...ir.quadratic.grid import Grid, grid
 from ...ir.quadratic.spins import couplings
 from ...ir.spin_form import SpinForm
+from ...ir.spin_proof.grids import lowered
 from ...ir.spin_proof.walks import walks_upper
 from ...ir.types import AnyArray, FloatArray, IntArray
 from .cycle_program import LEAST, CycleProgram
 from .cycles import Cycles, Graph, keys
 from .tree_rounding import flipped, rounded
 
-TRIES = 3
-"""Points rounded from each solution."""
+TRIES, SLIGHT = 3, 1e-3
+"""Points rounded from each solution, and the greatest change of its values."""
+MORE, STRONG = 20, 0.3
+"""The same once a node is split."""
 ROUNDS = 8
 """Rounds of cycles at a node below the root."""
 FINE = 1e-6
@@ -92,7 +94,6 @@ class CycleSearch:
     graph: Graph
     program: CycleProgram
     limits: Limits
-    grid: Grid | None
     spins: FloatArray
     value: float
     root: Node
@@ -101,6 +102,7 @@ class CycleSearch:
     finished: bool = False
     heap: list[tuple[float, int, Node]] = field(default_factory=list)
     history: list[tuple[float, float, float]] = field(default_factory=list)
+    moved: dict[float, Fraction] = field(default_factory=dict)
     started: float = field(default_factory=monotonic)
 
     @classmethod
@@ -111,7 +113,7 @@ class CycleSearch:
         program = CycleProgram.of(graph, open_lp, limits.seed)
         rng = np.random.default_rng(limits.seed)
         root = Node(fixed, Cycles.none(), np.zeros(0), np.inf)
-        found = cls(form, graph, program, limits, grid(form), np.ones(form.spins), -np.inf, root, rng)
+        found = cls(form, graph, program, limits, np.ones(form.spins), -np.inf, root, rng)
         root.upper = found.proved(root, Cycles.none(), np.zeros(0))
         for spins in np.concatenate([start, np.ones((1, form.spins))]):
             found.offer(flipped(graph, spins * spins[0]))
@@ -126,8 +128,10 @@ class CycleSearch:
             self.spins, self.value = spins * spins[0], value
 
     def lowered(self, upper: float) -> Fraction:
-        """A proved bound, moved down to the grid of the values where there is one."""
-        return Fraction(upper) if self.grid is None else self.grid.below(upper)
+        """A finite proved bound, moved down to the grid of the values where there is one."""
+        if upper not in self.moved:
+            self.moved[upper] = lowered(self.form, upper)
+        return self.moved[upper]
 
     def closed(self, upper: float) -> bool:
         """Whether no spins under a bound are better than the best known ones, up to float64's own errors."""
@@ -176,7 +180,7 @@ class CycleSearch:
             if result.x is None:
                 return
             self.keep(node, multipliers)
-            self.round(node, result.x)
+            self.round(result.x, TRIES, SLIGHT)
             yield result.x
             if self.closed(node.upper) or self.limits.over or (step >= ROUNDS and not root):
                 return
@@ -211,13 +215,15 @@ class CycleSearch:
             if node is self.root:
                 self.history.append((monotonic() - self.started, self.value, float(self.lowered(upper))))
 
-    def round(self, node: Node, value: FloatArray) -> None:
-        """Points from a solution; small changes of it give others."""
-        for _ in range(TRIES):
-            self.offer(flipped(self.graph, rounded(self.graph, value, self.rng)))
+    def round(self, value: FloatArray, tries: int, noise: float) -> None:
+        """Points from a solution; changes of its sizes by up to ``noise`` give others."""
+        for _ in range(tries):
+            self.offer(flipped(self.graph, rounded(self.graph, value, self.rng, noise)))
 
     def split(self, node: Node, value: FloatArray | None) -> tuple[Node, ...]:
         """Two nodes that fix one more spin; none where no spin is free."""
+        if value is not None:
+            self.round(value, MORE, STRONG)
         spin = self.chosen(node, np.zeros(self.graph.edges) if value is None else value)
         if spin is None:
             return ()
@@ -250,11 +256,16 @@ class CycleSearch:
                 return int(self.graph.left[edge] if left[edge] else self.graph.right[edge])
         return int(np.flatnonzero(free)[0])
 
+    @property
+    def upper(self) -> float:
+        """What is proved so far, before the grid."""
+        return max(one.upper for one in written(self.root)[0])
+
     # -- result -------------------------------------------------------------------------------------------------------
 
     def result(self) -> CycleResult:
         leaves, splits = written(self.root)
-        upper = max(one.upper for one in leaves)
+        upper = self.upper
         proof = joined(self.form.spins, splits, leaves)
         self.history.append((monotonic() - self.started, self.value, float(self.lowered(upper))))
         return CycleResult(proof, self.lowered(upper), self.spins, self.value, self.nodes, self.closed(upper),
