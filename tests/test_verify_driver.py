@@ -66,7 +66,7 @@ def test_every_method_answers(method: str, tmp_path: Path) -> None:
 
 def test_unknown_methods_are_refused(tmp_path: Path) -> None:
     for method in ("transfer", "incumbent", "certify-milp"):
-        with pytest.raises(Refused, match="verify, bisect, branch, milp"):
+        with pytest.raises(Refused, match="verify, bisect, branch, lipschitz, milp"):
             prove(saw(2, 1.01, tmp_path), {"method": method}, Limits(1.0), None)
 
 

@@ -17,4 +17,7 @@ from ..search.proof_driver import ProofDriver
 
 class LipschitzProve(ProofDriver):
     def search(self, inquiry: Inquiry) -> Generator[Event, None, None]:
-        yield from LipschitzMargin(inquiry).run(Clock(inquiry.limits))
+        margins = LipschitzMargin(inquiry)
+        yield from margins.run(Clock(inquiry.limits))
+        if margins.refusal:
+            inquiry.notes.append(f"no Lipschitz constants: {margins.refusal}")

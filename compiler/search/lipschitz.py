@@ -14,6 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ...ir.blocks import Fn
 from ...ir.errors import InputError, Refused
 from ...ir.protocols import Event
 from ...ir.slope_proof.margin import Margins
@@ -25,22 +26,32 @@ from .inquiry import Inquiry
 
 NODES = 256
 """Most nodes of a tree."""
+UNITS, PRODUCTS = 1500, 3_000_000
+"""Functions of a small network, and products of one pass."""
 CLEAR = 1e-9
 """A constant has to be this much smaller than the margin, relatively."""
 
 
 @dataclass(eq=False)
 class LipschitzMargin:
-    """One round over all open cases. ``nodes``: most of a tree."""
+    """One round over all open cases. ``nodes``: most of a tree. ``refusal``: why there are no constants."""
 
     inquiry: Inquiry
     nodes: int = NODES
     tried: float = 0.0
+    refusal: str = ""
 
     @property
     def progress(self) -> float:
         """The share of the cases that were looked at."""
         return self.tried
+
+    @property
+    def small(self) -> bool:
+        """Whether a round without splits is a matter of seconds."""
+        view = self.inquiry.view
+        units = sum(view.problem.vars[step.output].size for step in view.steps if isinstance(step, Fn))
+        return units <= UNITS and view.products <= PRODUCTS
 
     def run(self, clock: Clock) -> Generator[Event, None, None]:
         """Until each open case was tried, or the time is over."""
@@ -55,7 +66,7 @@ class LipschitzMargin:
             try:
                 margins = Margins.of(inquiry.task, region, unsafe.rows_of(cases))
             except (Refused, InputError) as error:
-                inquiry.notes.append(f"no Lipschitz constants: {error.diagnostics[0].message}")
+                self.refusal = error.diagnostics[0].message
                 return
             inquiry.time("lipschitz", start)
             for place in np.argsort(margins.centre, kind="stable").tolist():

@@ -1,7 +1,8 @@
 """Several searches in turns, under one limit: each gets a little time first, then the one that promises to end first.
 
 How much is left of a search is told from the share of its trees that is closed. When no search promises to end within
-the time that is left, a MILP solver gets a share of it, and the attack starts again with more effort.
+the time that is left, margins are held against Lipschitz constants (small networks), a MILP solver gets a share of the
+time, and the attack starts again with more effort.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ...ir.protocols import Event
 from .begin import attack
 from .clock import Clock
 from .inquiry import Inquiry
+from .lipschitz import LipschitzMargin
 from .milp import Milp
 
 SLICE = 1.0
@@ -27,6 +29,8 @@ PATIENCE = 4.0
 """Seconds of searching after which a MILP solver may get its turn."""
 WORD = 0.4
 """Its share of the time that is left."""
+CONSTANTS, MOST = 0.03, 5.0
+"""The share of the time that is left for Lipschitz constants, and the most seconds."""
 BINARIES = 400
 """Most binaries with which it gets a turn while searches go on."""
 
@@ -91,7 +95,17 @@ def play(inquiry: Inquiry, searches: list[Search], milp: bool = True) -> Generat
         hopeless = min(one.needs for one in live) > 0.8 * clock.left
         if not tried and hopeless and spent > min(PATIENCE, clock.left / 4) and not inquiry.settled:
             tried = True
+            yield from margins(inquiry, clock)
+            if inquiry.settled:
+                continue
             share = WORD * clock.left if np.isfinite(clock.left) else 60.0
             yield from Milp(inquiry, BINARIES).run(Clock(inquiry.limits, share))
     if not tried and not inquiry.settled and not clock.over:
         yield from Milp(inquiry).run(clock)
+
+
+def margins(inquiry: Inquiry, clock: Clock) -> Generator[Event, None, None]:
+    """One round of Lipschitz constants without splits, where the network is small."""
+    search = LipschitzMargin(inquiry, nodes=1)
+    if search.small:
+        yield from search.run(Clock(inquiry.limits, min(CONSTANTS * clock.left, MOST)))

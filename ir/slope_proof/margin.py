@@ -83,7 +83,7 @@ def scaled(form: SlopeForm, radius: FloatArray) -> SlopeForm:
 
 
 def rounding(values: FloatArray, radius: FloatArray, result: FloatArray) -> FloatArray:
-    """How far products with float32 numbers are off: not at all where both are such, and nothing underflows."""
+    """How far products are off: not at all where both numbers are float32, and nothing underflows."""
     with np.errstate(over="ignore"):
-        short = (values == values.astype(np.float32)) & (np.abs(result) > SMALL)
+        short = (values == values.astype(np.float32)) & (radius == radius.astype(np.float32)) & (np.abs(result) > SMALL)
     return np.where((result == 0) & ((values == 0) | (radius == 0)) | short, 0.0, UNIT * np.abs(result) + 5e-324)
