@@ -21,37 +21,61 @@ from .device import Device
 from .refine import LOW, steps
 from .state import State
 
-HOT, COLD = 2.0, 10.0
+HOT, COLD = 3.0, 8.0
 """First and last inverse temperature times the median and the low step of a local minimum."""
+FIRST, AGAIN = {True: 300, False: 600}, 150
+"""Passes of the first cooling, where there are as many (dense or not), and of every further one."""
+REHEATED = 0.15
+"""Where in the schedule further coolings begin: what is settled at higher temperatures stays."""
+SPARSE, DENSE = 6, 4
+"""Sweeps of a call on the schedule."""
+DENSE_BLOCK = 50
+"""Spins of a call on the schedule of a dense system: its couplings cost an annealer more than its sweeps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """``betas`` [passes, sweeps], from hot to cold. ``share``: of the time limit, that the schedule may use."""
+    """``betas`` [passes, sweeps], from hot to cold; ``begin`` and ``end``: shares of the time limit that it lies
+    between."""
 
     betas: FloatArray
-    share: float = 1.0
+    begin: float = 0.0
+    end: float = 1.0
 
     @classmethod
-    def of(cls, state: State, passes: int, sweeps: int, share: float = 1.0) -> Schedule:
-        """By the steps of the energy at a local minimum: below the lowest ones nothing moves any more."""
+    def of(cls, state: State, passes: int, warm: float = 0.0) -> Schedule:
+        """By the steps of the energy at a local minimum: below the lowest ones nothing moves any more. ``warm``: which
+        share of the way from hot to cold is left out."""
         size = steps(state)
         first, last = HOT / float(np.quantile(size, 0.5)), COLD / float(np.quantile(size, LOW))
-        return cls(np.geomspace(first, max(first, last), passes * sweeps).reshape(passes, sweeps), share)
+        last = max(first, last)
+        sweeps = DENSE if state.system.dense else SPARSE
+        first *= (last / first) ** warm
+        return cls(np.geomspace(first, last, passes * sweeps).reshape(passes, sweeps))
+
+    def parts(self, passes: int, share: float) -> list[Schedule]:
+        """The schedule in coolings that make up ``passes`` and ``share`` of the time: itself, then warm ones."""
+        sweeps, first = self.betas.shape[1], len(self.betas)
+        counts = [first, *[AGAIN] * ((passes - first) // AGAIN)]
+        ends = share * np.cumsum([0, *counts]) / sum(counts)
+        flat = self.betas.ravel()
+        warm = float(flat[0] * (flat[-1] / flat[0]) ** REHEATED)
+        again = np.geomspace(warm, flat[-1], AGAIN * sweeps).reshape(AGAIN, sweeps)
+        return [Schedule(again if k else self.betas, float(ends[k]), float(ends[k + 1])) for k in range(len(counts))]
 
     def next(self, done: int, device: Device) -> int:
         """The pass that comes after ``done`` of them: a later one where the clock is ahead."""
         limits, passes = device.limits, len(self.betas)
-        if limits.timeout is None:
-            return done
-        left = limits.left() or 0.0
-        return max(done, int(passes * (1 - left / limits.timeout) / self.share) if limits.timeout else passes)
+        if not limits.timeout:
+            return done if limits.timeout is None else passes
+        used = 1 - (limits.left() or 0.0) / limits.timeout
+        return max(done, int(passes * (used - self.begin) / (self.end - self.begin)))
 
 
 def cooled(
     state: State, schedule: Schedule, device: Device, rng: np.random.Generator
 ) -> Generator[Event, None, tuple[SpinArray, bool]]:
-    """The best spins at the end of any pass, and whether the clock cut passes out."""
+    """The best spins at the end of any pass, and whether the clock cut passes out. ``state`` keeps the last ones."""
     best, least, done, hurried = state.spins.copy(), state.energy, 0, False
     passes = len(schedule.betas)
     while True:

@@ -1,6 +1,6 @@
 """An Ising energy as loops over blocks need it: symmetric couplings, dense or in compressed rows.
 
-    E(s) = offset + h . s + 1/2 s . J s,    s in {-1, +1}^n, J symmetric with zero diagonal
+E(s) = offset + h . s + 1/2 s . J s,    s in {-1, +1}^n, J symmetric with zero diagonal
 """
 
 from __future__ import annotations

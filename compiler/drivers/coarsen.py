@@ -20,8 +20,8 @@ from ...ir.protocols import Event, Limits
 from ...ir.quadratic.assembly import assemble
 from ...ir.samples import Samples
 from ...ir.types import SpinArray
-from ..coarsen.cooling import Schedule, cooled
-from ..coarsen.cycles import cycle, upward
+from ..coarsen.cooling import DENSE_BLOCK, FIRST, Schedule, cooled
+from ..coarsen.cycles import combined, cycle, upward
 from ..coarsen.device import Device
 from ..coarsen.levels import Level, coarsened
 from ..coarsen.matching import MATCHINGS
@@ -30,15 +30,13 @@ from ..coarsen.state import State
 from ..coarsen.system import System
 
 MODES = ("auto", "levels", "anneal")
-SPARSE, DENSE = 10, 5
-"""Sweeps of a call on the common schedule."""
 SOLVE = 50
 """Sweeps of a call that re-solves a block."""
-PASSES = 400
-"""Passes over all blocks, unless calls are stated: all together on the schedule, and as many calls again in cycles."""
-SHARE = 0.6
-"""Share of calls and time that the schedule gets."""
-PATIENCE = 8
+PASSES = 600
+"""Passes over all blocks on the schedule, unless calls are stated."""
+SHARE = 0.8
+"""Share of calls and time that the schedule gets; the rest is for cycles."""
+PATIENCE = 12
 """Cycles without gain that end a search."""
 KEPT = 16
 """Samples that are returned at the most."""
@@ -112,9 +110,7 @@ class Coarsen:
         }  # fmt: skip
         return Samples(problem.unstack(values[order]), energy[order], info=info)
 
-    def search(
-        self, system: System, limits: Limits, start: SpinArray | None = None
-    ) -> Generator[Event, None, Found]:
+    def search(self, system: System, limits: Limits, start: SpinArray | None = None) -> Generator[Event, None, Found]:
         """Spins of low energy; never worse than ``start`` [n]."""
         smaller = reduced(system)
         search = Search(self, smaller.system, Device(self.device, self.budget, limits, self.calls))
@@ -164,11 +160,17 @@ class Search:
         yield Event(f"coarsen: {n} spins")
         yield from self.from_above()
         anneals = self.rule.mode == "anneal" or (self.rule.mode == "auto" and device.anneals)
-        blocks = -(-n // device.budget)
+        blocks = -(-n // self.block)
         total = self.rule.calls or round(PASSES / SHARE) * blocks
         if anneals:
-            yield from self.cool(max(1, round(SHARE * total / blocks)))
+            yield from self.cool(max(1, round(SHARE * (total - device.calls) / blocks)))
         yield from self.cycles(total)
+
+    @property
+    def block(self) -> int:
+        """Spins of a call on the schedule."""
+        small = self.system.dense and self.device.anneals
+        return min(self.device.budget, DENSE_BLOCK) if small else self.device.budget
 
     def from_above(self) -> Generator[Event, None, None]:
         """The start: coarsened, the coarsest system solved, refined on the way up."""
@@ -183,13 +185,21 @@ class Search:
         self.keep((yield from upward(self.levels, state, device, self.rng, SOLVE, rule.reads)))
 
     def cool(self, passes: int) -> Generator[Event, None, None]:
-        """All blocks on one schedule, from the start's energy steps."""
-        state = State(self.system, self.best, self.device.budget)
-        schedule = Schedule.of(state, passes, DENSE if self.system.dense else SPARSE, SHARE)
-        spins, hurried = yield from cooled(state, schedule, self.device, self.rng)
-        self.hurried |= hurried
-        self.keep(state.spins)
-        self.keep(spins)
+        """All blocks on one schedule, and again from where it is warm; what a sparse system has in common with the best
+        is merged each time, so that the better parts of both stay."""
+        first = State(self.system, self.best, self.block)
+        whole = Schedule.of(first, min(passes, FIRST[self.system.dense]))
+        for schedule in whole.parts(passes, SHARE):
+            if self.device.over:
+                break
+            state = State(self.system, self.best, self.block)
+            spins, hurried = yield from cooled(state, schedule, self.device, self.rng)
+            self.hurried |= hurried
+            self.keep(spins)
+            if not self.system.dense:
+                both = self.best, state.spins
+                again = combined(self.system, *both, self.device, self.rng, SOLVE, self.rule.reads)
+                self.keep((yield from again))
 
     def cycles(self, total: int) -> Generator[Event, None, None]:
         """V-cycles from the best, until they bring nothing more."""
