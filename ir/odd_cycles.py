@@ -72,8 +72,8 @@ class OddCycles:
         if data["kind"] != KIND or type(spins) is not int or spins < 1:
             raise fault("it is no proof by odd cycles, or its size is no whole number")
         reader = Unpacker(KIND)
-        arrays = [reader.whole(data[name]) for name in WHOLE]
-        found = cls(spins, *arrays, reader.numbers(data["multiplier"], 1))
+        spin, leaf, start, vertex, flag = (reader.whole(data[name]) for name in WHOLE)
+        found = cls(spins, spin, leaf, start, vertex, flag, reader.numbers(data["multiplier"], 1))
         check_shape(found)
         return found
 

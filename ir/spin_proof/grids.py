@@ -11,8 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..definite import UNIT
 from ..quadratic.grid import energy_grid, grid
-from ..quadratic.spins import UNIT, couplings
+from ..quadratic.spins import couplings
 from ..quadratic.triplets import Triplets
 from ..spin_form import SpinForm
 from ..types import FloatArray

@@ -209,7 +209,7 @@ def triangles(
     constants = (2 * entry[same]).tolist()
     row, column, entry = row[~same], column[~same], entry[~same]
     key = np.concatenate([row * n + column, column * n + row])
-    found = np.bincount(key, np.tile(entry, 2), n * n).reshape(n, n)
+    found = np.asarray(np.bincount(key, np.tile(entry, 2), n * n), dtype=np.float64).reshape(n, n)
     count = int(np.bincount(key, minlength=1).max(initial=0))
     lines = np.bincount(np.concatenate([row, column]), np.tile(np.abs(entry), 2), n)
     return found, (count + 8) * UNIT * float(lines.max()), constants

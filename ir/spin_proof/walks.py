@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..definite import UNIT
 from ..odd_cycles import following
 from ..quadratic.spins import couplings
 from ..spin_form import SpinForm
 from ..types import AnyArray, FloatArray, IntArray
-from .leaf import SAFE, TINY, UNIT, claimed, upper_sum
+from .leaf import SAFE, TINY, claimed, upper_sum
 
 
 def walks_upper(
