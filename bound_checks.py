@@ -88,7 +88,8 @@ def odd_numbers(answer: Answer) -> str:
         return f"lower = {lower!r} is above upper = {upper!r}"
     if (value is None) != (answer.witness is None):
         return "a value stands for a witness, and one of them is missing"
-    closed = lower is not None and upper is not None and upper - lower <= CLOSED * max(abs(upper), 1e-300)
+    known = lower is not None and upper is not None and math.isfinite(upper)
+    closed = known and upper - lower <= CLOSED * max(abs(upper), 1e-300)
     if answer.status == "optimal" and not closed:
         return f"status optimal, and the bracket {lower!r} to {upper!r} is not closed"
     if answer.basis not in ("certificate", "none"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from math import inf
 from typing import Any
 
 from .answers import Answer
@@ -53,7 +54,7 @@ def rounded(value: float | None, upward: bool, digits: int = DIGITS) -> str:
 
 def gap(answer: Answer) -> str:
     """(upper - lower) / lower in percent; the few ulps by which a proof is rounded outward count as closed."""
-    if answer.lower is None or answer.upper is None:
+    if answer.lower is None or answer.upper is None or answer.upper == inf:
         return "-"
     width = answer.upper - answer.lower
     if answer.status == "optimal" or answer.upper < ZERO:
@@ -76,4 +77,4 @@ def meaning(answer: Answer, asked: Mapping[str, Any]) -> list[str]:
     lines = ["upper: proved; no two of these inputs change the output by more per unit of distance"]
     if answer.lower is not None:
         lines.append("lower: reached by a pattern of slopes; the true constant is less where no input has that pattern")
-    return lines if answer.upper is not None else lines[1:]
+    return lines if answer.upper not in (None, inf) else lines[1:]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from math import inf
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -76,7 +77,7 @@ def whole(parts: dict[str, Answer], seconds: float) -> Answer:
     uppers = [part.upper for part in parts.values()]
     upper = None if None in uppers else max(bound for bound in uppers if bound is not None)
     lower = steepest.lower
-    closed = lower is not None and upper is not None and upper - lower <= CLOSED * upper
+    closed = lower is not None and upper is not None and upper < inf and upper - lower <= CLOSED * upper
     return replace(
         steepest, status="optimal" if closed else "bracketed", upper=upper, certificate=None, parts=parts,
         history=(), timings={"all": seconds}, claim="", detail=(f"greatest: {steepest.claim}",),

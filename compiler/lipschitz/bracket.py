@@ -25,6 +25,7 @@ from ..slopes.options import SlopeOptions
 from ..slopes.search import bracket as slopes_bracket
 from ..spins.search import SpinOptions
 from ..spins.search import bracket as spins_bracket
+from .fallback import coarse
 from .patterns import best_patterns
 from .question import Question
 from .sampled import sampled
@@ -68,9 +69,9 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     seconds = None if clock.end is None else SHARE * clock.left
     patterns, _ = best_patterns(form, question.functional, norm, limits.seed, seconds=seconds)
     if sampler is not None:
-        found = yield from sampled(question, patterns[0], sampler, limits, effort.budget)
-        told.append(found.words)
-        patterns = np.vstack([found.patterns, patterns])
+        samples = yield from sampled(question, patterns[0], sampler, limits, effort.budget)
+        told.append(samples.words)
+        patterns = np.vstack([samples.patterns, patterns])
     history: list[tuple[float, float, float]] = []
     above = yield from noted(from_above(question, patterns, clock, limits.seed, effort), question, began, history)
     worth = [question.value(pattern) for pattern in [above.pattern, *patterns[:JUDGED]]]
@@ -78,14 +79,19 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     low, high = worth[best]
     pattern = above.pattern if best == 0 else patterns[best - 1]
     tree = above.tree if question.ranges is None else replace(above.tree, ranges=question.ranges)
-    reached = above.upper - low <= effort.tolerance * above.upper
-    closed = above.upper - low <= min(effort.tolerance, OPTIMAL) * above.upper
+    upper, certificate = above.upper, tree.to_plain()
+    if not np.isfinite(upper) and question.task.quantity == "lipschitz":
+        found = coarse(question.task, question.functional, "no matrix could be shown to be definite")
+        upper, certificate = float(found.upper or np.inf), dict(found.certificate or {})
+        told += found.detail
+    reached = bool(np.isfinite(upper)) and upper - low <= effort.tolerance * upper
+    closed = reached and upper - low <= OPTIMAL * upper
     told.append(f"{above.nodes} node{'' if above.nodes == 1 else 's'}")
     seconds = monotonic() - began
     return Answer(
-        "optimal" if closed else "bracketed", "certificate", low / 2 + high / 2, min(low, above.upper), above.upper,
-        witness=witness_of(question.form, pattern), certificate=tree.to_plain(), detail=tuple(told),
-        history=(*history, (seconds, low, above.upper)), timings={"all": seconds}, seed=limits.seed,
+        "optimal" if closed else "bracketed", "certificate", low / 2 + high / 2, min(low, upper), upper,
+        witness=witness_of(question.form, pattern), certificate=certificate, detail=tuple(told),
+        history=(*history, (seconds, low, upper)), timings={"all": seconds}, seed=limits.seed,
         time_limited=not reached and limits.over, claim=question.label,
         solver="" if sampler is None else type(sampler).__name__.lower(),
     )  # fmt: skip
