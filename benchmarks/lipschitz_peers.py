@@ -69,7 +69,7 @@ def judged(line: Line, own: Line) -> str:
         return "INVALID: below the constant"
     if value < own["value"] * (1 - 2 * TOLERANCE):
         return "INVALID: below the relaxation, so nothing is proved"
-    return "not below the relaxation, unproved" if value < own["value"] * (1 + 1e-3) else "loose, unproved"
+    return "the relaxation, unproved" if value < own["value"] * (1 + 1e-3) else "loose, unproved"
 
 
 def show(width: int, line: Line, own: Line) -> None:

@@ -20,7 +20,7 @@ from ...ir.errors import InputError, Refused
 from ...ir.lift.objective import Objective
 from ...ir.operators.dense import Dense
 from ...ir.problem import Problem
-from ...ir.protocols import Event, Limits, Sampler
+from ...ir.protocols import Event, Limits, OpenLp, Sampler
 from ...ir.slope_form import SlopeForm
 from ...ir.terms.bilinear import Bilinear
 from ...ir.terms.linear import Linear
@@ -131,7 +131,7 @@ def forward(layers: Layers, pattern: FloatArray, x: AnyArray) -> FloatArray:
     for layer in layers.layers:
         z[:, layer.at] = layer.inputs(units, x)
         units[:, layer.at] = pattern[layer.at] * z[:, layer.at]
-    return z[0]
+    return np.asarray(z[0])
 
 
 def responses(layers: Layers, pattern: FloatArray, low: int, high: int) -> FloatArray:
@@ -175,8 +175,9 @@ def block_step(
     return (found[best], float(values[best])) if values[best] > values[0] else (found[0], float(values[0]))
 
 
-def no_lp() -> None:
-    """Nothing here asks for a linear program."""
+def no_lp() -> OpenLp:
+    """Blocks are compiled without an incumbent, so that nothing asks for a linear program."""
+    raise Refused("block steps have no linear program")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,8 @@ to MILP files. ``expanded`` multiplies out: one monomial for every path, for sma
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...ir.blocks import Arg, Block, Fn, Lin, Poly, Var
@@ -63,15 +65,13 @@ def polynomial_problem(form: SlopeForm, functional: int = 0, name: str = "lipsch
 
 
 def _defined(
-    name: str,
-    offset: FloatArray,
-    parts: dict[str, Operator],
-    bounds: tuple[FloatArray, FloatArray] | tuple[None, None] = (None, None),
+    name: str, offset: FloatArray, parts: Mapping[str, Operator], bounds: tuple[FloatArray, FloatArray] | None = None
 ) -> list[Block]:
     """``name = offset + sum of parts``."""
     size = len(offset)
     row = Lin(f"{name}.def", {**parts, name: Identity(size, -1.0)}, "==", -offset, "dyadic", defines=name)
-    return [Var.of(name, "real", (size,), *bounds, origin="gradient"), row]
+    low, high = bounds or (None, None)
+    return [Var.of(name, "real", (size,), low, high, origin="gradient"), row]
 
 
 def _product(name: str, binary: Arg, factor: str, size: int) -> list[Block]:
