@@ -10,11 +10,10 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ...ir.protocols import Event, Limits
 from ...ir.types import FloatArray
 from ..compile import compile_problem
+from ..drivers.coarsen import Coarsen
 from .ising import IsingForm
 from .neighbourhood import improve, no_lp
 from .question import Question
@@ -34,14 +33,19 @@ def sampled(
     """Patterns that the sampler's samples stand for; ``pattern`` [F] is where steps start."""
     name = type(sampler).__name__.lower()
     yield Event(f"{question.label}: {name}")
-    if question.as_spins:
-        ising = IsingForm.of(question.form, question.functional, question.task.quantity)
-        problem = ising.problem()
-        if budget is None or problem.size <= budget:
-            trace = compile_problem(problem, getattr(sampler, "level", "BQM"), {}, None, {}, no_lp)
-            found = ising.decode(trace.lift.up(sampler.solve(trace.problem, limits).values))
-            words = f"{name}: one call with {problem.size} spins, best {found.value.max():.9g}"
-            return Sampled(found.patterns[[found.best]], words)
-    form, norm = question.steep_form(), question.task.norm
-    steps = yield from improve(form, question.functional, norm, pattern, sampler, limits, budget)
-    return Sampled(np.asarray(steps.pattern)[None], f"{name}: {steps.calls} calls, best {steps.value:.9g}")
+    if not question.as_spins:
+        form, norm = question.steep_form(), question.task.norm
+        steps = yield from improve(form, question.functional, norm, pattern, sampler, limits, budget)
+        return Sampled(steps.pattern[None], f"{name}: {steps.calls} calls, best {steps.value:.9g}")
+    ising = IsingForm.of(question.form, question.functional, question.task.quantity)
+    problem = ising.problem()
+    if budget is not None and problem.size > budget:
+        sampler = Coarsen(sampler, budget)
+    trace = compile_problem(problem, sampler.level, {}, None, {}, no_lp)
+    if isinstance(sampler, Coarsen):
+        samples = yield from sampler.run(trace.problem, limits)
+        told = "{calls:,} calls with at most {largest} spins each".format(**samples.info)
+    else:
+        samples, told = sampler.solve(trace.problem, limits), f"one call with {problem.size} spins"
+    found = ising.decode(trace.lift.up(samples.values))
+    return Sampled(found.patterns[[found.best]], f"{name}: {told}, best {found.value.max():.9g}")
