@@ -69,7 +69,8 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     seconds = None if clock.end is None else SHARE * clock.left
     patterns, _ = best_patterns(form, question.functional, norm, limits.seed, seconds=seconds)
     if sampler is not None:
-        samples = yield from sampled(question, patterns[0], sampler, limits, effort.budget)
+        share = Limits(seconds, limits.seed, limits.reads)
+        samples = yield from sampled(question, patterns[0], sampler, share, effort.budget)
         told.append(samples.words)
         patterns = np.vstack([samples.patterns, patterns])
     history: list[tuple[float, float, float]] = []
