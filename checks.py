@@ -43,7 +43,10 @@ def task_asked(answer: Answer, path: str | Path) -> Task:
     if "lipschitz" in options:
         from .lipschitz_constants import question
 
-        return question(options["lipschitz"])
+        try:
+            return question(options["lipschitz"])
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise InputError(f"{path}: what was asked is damaged ({error})") from error
     if "network" in options:
         from .verification import read_task
 

@@ -17,7 +17,7 @@ from .ir.answers import Answer, plain
 from .ir.errors import InputError, Refused, UsageError
 from .ir.protocols import Event, Limits
 from .ir.tasks import Bound
-from .ir.types import AnyArray
+from .ir.types import AnyArray, FloatArray
 
 if TYPE_CHECKING:
     from .api import Progress
@@ -152,11 +152,19 @@ def settings(box: Where) -> Any:
     if isinstance(box, Ball):
         clip = None if box.clip is None else list(box.clip)
         return {"centre": box.centre, "eps": box.eps, **({} if clip is None else {"clip": clip})}
+    if not isinstance(box, Sequence) or len(box) != 2:
+        raise InputError(f"box = {box!r} has no two sides", code="box", hint="box = (lower, upper), or a file")
+    return {name: side_of(side).tolist() for name, side in zip(("lower", "upper"), box, strict=True)}
+
+
+def side_of(given: Any) -> FloatArray:
+    """One side of a box. Raises :class:`InputError` for what holds no numbers."""
     import numpy as np
 
-    if len(box) != 2:
-        raise InputError(f"a box of {len(box)} sides", code="box", hint="box = (lower, upper)")
-    return dict(zip(("lower", "upper"), (np.asarray(side, dtype=np.float64).tolist() for side in box), strict=True))
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a side of the box holds no numbers ({error})", code="box") from error
 
 
 def restored(kept: Any) -> Where:
@@ -184,7 +192,7 @@ def read_where(where: str | Path | Ball | Sequence[AnyArray]) -> Box:
     if isinstance(where, (str, Path)):
         return read_box(where)
     if not isinstance(where, Ball):
-        lower, upper = (np.asarray(side, dtype=np.float64) for side in where)
+        lower, upper = map(side_of, where)
         return Box.between(lower, upper, "simplest")
     found = Box.ball(read_point(where.centre), where.eps)
     if where.clip is None:

@@ -125,6 +125,12 @@ def test_questions_that_make_no_sense(folder: Path) -> None:
             question({"network": network, **changes})
     with pytest.raises(InputError, match="the box has 2 sides"):
         question({"network": network}, ([0.0, 0.0], [1.0, 1.0]))
+    for box in (3, ["a", "b"], ([0.0],), ([[0.0], [1.0, 2.0]], [1.0])):
+        with pytest.raises(InputError):
+            isinglass.lipschitz(network, box=box)
+    for wrong in ({"output": 1.5}, {"difference": 1}, {"difference": [[1, "a"]]}, {"output": "1"}):
+        with pytest.raises(InputError):
+            isinglass.lipschitz(network, **wrong)
     for options in ({"tolerance": -1.0}, {"budget": 1}, {"solver": "nela"}):
         with pytest.raises(UsageError):
             isinglass.lipschitz(network, **options)

@@ -7,7 +7,7 @@ and the ledger says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -62,6 +62,8 @@ def output_rows(size: int, output: Output) -> Rows:
         if asked != ALL:
             raise InputError(f"output = {asked}: a number, or all", code="bound", hint=numbers(size))
         asked = range(size)
+    if asked is not None and not isinstance(asked, Iterable):
+        raise InputError(f"output = {asked!r}: a number, several, or all", code="bound", hint=numbers(size))
     chosen = list(dict.fromkeys(whole(k, size, "output") for k in asked or ()))
     most(len(chosen))
     return Rows(np.eye(size)[chosen], tuple(f"y[{k}]" for k in chosen))
@@ -78,6 +80,8 @@ def difference_rows(size: int, difference: Difference) -> Rows:
         most(size * (size - 1) // 2)
         pairs = list(combinations(range(size), 2))
     else:
+        if difference is not None and not isinstance(difference, Iterable):
+            raise InputError(f"{difference!r} is no pair of outputs", code="bound", hint="difference = [8, 3]")
         given = list(difference or ())
         pairs = [given] if given and all(isinstance(k, (int, np.integer)) for k in given) else given
     most(len(pairs))
