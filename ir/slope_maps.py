@@ -129,8 +129,8 @@ def sum_error(operator: Operator, matrix: FloatArray) -> FloatArray:
     size = np.asarray(operator.absolute(np.abs(matrix).T).T)
     found = size * (terms * UNIT / (1 - terms * UNIT) * (1 + 2.0**-20)) + TINY * terms * (size > 0)
     if smallest(numbers(operator)) * smallest(matrix) > SMALL:
-        return found
-    return found + TINY * terms * (1.0 + np.abs(matrix).sum(axis=0))
+        return np.asarray(found)
+    return np.asarray(found + TINY * terms * (1.0 + np.abs(matrix).sum(axis=0)))
 
 
 def picks(operator: Operator, result: FloatArray) -> bool:

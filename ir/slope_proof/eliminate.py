@@ -55,8 +55,9 @@ class Magnitudes:
         row_size = np.abs(rows) if row_error is None else (np.abs(rows) + row_error) * SLACK
         input_size = np.abs(inputs) if input_error is None else (np.abs(inputs) + input_error) * SLACK
         weight = max(float(np.abs(rows[-1]).max(initial=0.0)), float(np.abs(inputs[-1]).max(initial=0.0)))
-        readers = inputs[:-1].any(axis=1)
-        return cls(rows, inputs, row_error, input_error, row_size > 0, row_size, input_size, readers, weight)
+        readers = np.asarray(inputs[:-1].any(axis=1), dtype=np.bool_)
+        reads = np.asarray(row_size > 0, dtype=np.bool_)
+        return cls(rows, inputs, row_error, input_error, reads, row_size, input_size, readers, weight)
 
     def used(self, fixed: FloatArray) -> BoolArray:
         """Units [F] that the functional depends on, those fixed at 0 left out."""
