@@ -20,8 +20,8 @@ ALPHA = 0.125
 SLACK = 1e-9
 """Relative difference that float64 enumeration is not held to."""
 CLOSED = 1e-6
-ZERO = 1e-150
-"""What an upper bound of the constant 0 may be: sums of what may underflow."""
+ZERO = 1e-12
+"""What an upper bound of the constant 0 may be, relatively to the sum of all paths through the network."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,13 @@ def gradients(net: Net, pattern: list[Array]) -> Array:
     return net.last.T @ jacobian
 
 
+def paths(net: Net) -> float:
+    """The sum of the magnitudes of all paths from inputs to outputs."""
+    layers = tuple(Layer(np.abs(one.weights), one.shift, one.act, one.skip) for one in net.layers)
+    whole = Net(layers, np.abs(net.last), net.inputs)
+    return float(gradients(whole, [np.ones(len(one.shift)) for one in net.layers]).sum())
+
+
 def size(gradient: Array, norm: str) -> float:
     return float(np.abs(gradient).sum() if norm == "linf" else np.sqrt((gradient**2).sum()))
 
@@ -235,7 +242,7 @@ def faults(case: Case, answer: Any, rng: np.random.Generator, finished: bool) ->
             found.append("upper below the constant")
         if not part.lower <= part.upper:
             found.append("lower above upper")
-        if finished and not part.upper - part.lower <= CLOSED * part.upper + ZERO:
+        if finished and not part.upper - part.lower <= CLOSED * part.upper + ZERO * (1 + paths(case.net)):
             found.append("not closed")
         if exact and finished and not part.lower >= least[label] * (1 - CLOSED):
             found.append("the constant was not found")
