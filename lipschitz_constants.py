@@ -152,7 +152,7 @@ def settings(box: Where) -> Any:
     if isinstance(box, Ball):
         clip = None if box.clip is None else list(box.clip)
         return {"centre": box.centre, "eps": box.eps, **({} if clip is None else {"clip": clip})}
-    if not isinstance(box, Sequence) or len(box) != 2:
+    if not hasattr(box, "__len__") or len(box) != 2:
         raise InputError(f"box = {box!r} has no two sides", code="box", hint="box = (lower, upper), or a file")
     return {name: side_of(side).tolist() for name, side in zip(("lower", "upper"), box, strict=True)}
 

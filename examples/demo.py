@@ -1,4 +1,4 @@
-"""The demo: a model compiled, solved three ways and checked; a network's robustness proved and refuted."""
+"""The demo: a model compiled and solved three ways; a network's robustness proved and refuted; a constant of it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def network() -> None:
         print(isinglass.answer_text(answer.with_fields(witness=None)))
 
 
+def constant() -> None:
+    """examples/lipschitz.glass: a Lipschitz constant, from below and from above."""
+    title("3. By how much can a digit's score change when pixels do?")
+    spec = HERE / "lipschitz.glass"
+    print(spec.read_text())
+    print(isinglass.answer_text(isinglass.run(spec)))
+
+
 if __name__ == "__main__":
     model()
     network()
+    constant()

@@ -113,6 +113,7 @@ def test_what_was_asked_is_kept_as_plain_data(folder: Path) -> None:
     asked = {"network": str(folder / "one.onnx"), "difference": [[2, 0]], "norm": "l2", "box": settings(box)}
     task = question(asked)
     assert task.labels == ("y[2] - y[0]",) and task.norm == "l2"
+    assert settings(np.stack(box)) == settings(box)
     assert task.problem.var("x").lower.tolist() == [0.0] * 3 and task.problem.var("x").upper.tolist() == [1.0] * 3
 
 
