@@ -27,7 +27,7 @@ class Effort:
 
 
 ROOT = Effort(tuple((0.04 * 0.95**r, 20, 2000 if r % 2 == 0 else 0) for r in range(60)), 40, 8000)
-BELOW = Effort(((0.01, 15, 500), (0.007, 15, 0), (0.005, 15, 500), (0.003, 15, 0)), 30, 6000)
+BELOW = Effort(((0.01, 15, 500), (0.005, 15, 0)), 30, 6000)
 STRETCH = 8
 """Sweeps between two looks at a node without cuts."""
 
@@ -90,12 +90,20 @@ def cut(form: SpinForm, node: Node, small: Reduced, effort: Effort, unit: float,
         if add:
             point = exchanged(point, add, effort.keep)
         point = tightened(problem, point, sigma, sweeps)
-    cuts = point.cuts.pick(point.cuts.multiplier > 0).most(effort.keep)
+    told, cuts = written(point.cuts.pick(point.cuts.multiplier > 0).most(effort.keep).merged(), unit)
     point = Point(point.vectors, cuts, point.step)
     vectors = settled(problem, point, effort.settle)
     node.with_vectors(vectors, cuts, point.step)
     scale, diagonal = raw_multipliers(problem, cuts, vectors)
-    propose(form, node, small, scale * unit, diagonal * unit, cuts.valued(cuts.multiplier * np.float32(unit)))
+    propose(form, node, small, scale * unit, diagonal * unit, told)
+
+
+def written(cuts: Triangles, unit: float) -> tuple[Triangles, Triangles]:
+    """The triangles as a proof holds them, with short numbers where these have room, and the same in units."""
+    multiplier = cuts.multiplier * np.float32(unit)
+    if 2**-8 < unit < 2**8:
+        multiplier = multiplier.astype(np.float16)
+    return cuts.valued(multiplier), cuts.valued(multiplier.astype(np.float32) / np.float32(unit))
 
 
 def raw_multipliers(problem: Problem, cuts: Triangles, vectors: AnyArray) -> tuple[AnyArray, AnyArray]:

@@ -14,6 +14,7 @@ the couplings and the curvature of the penalty, and grows while steps go down.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def tightened(problem: Problem, point: Point, sigma: float, sweeps: int) -> Poin
         slope += problem.rows.T @ (images / np.maximum(lengths, 1e-30)[:, None])
         slope += (np.float32(step) * shift) * ahead
         new = unit(slope, ahead)
-        faster = (1 + np.sqrt(1 + 4 * weight**2)) / 2
+        faster = (1 + sqrt(1 + 4 * weight**2)) / 2
         ahead = unit(new + np.float32((weight - 1) / faster) * (new - vectors), new)
         vectors, weight = new, faster
     multiplier = cuts.pushed(vectors @ vectors.T, sigma, problem.base)[0]

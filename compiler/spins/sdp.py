@@ -18,6 +18,7 @@ Sources: Burer and Monteiro 2003 (low rank), Wang, Chang and Kolter 2017 (mixing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class Ascent:
         if self.shift is not None:
             slope += self.shift * self._ahead
         new = unit(slope, self._ahead)
-        weight = (1 + np.sqrt(1 + 4 * self._weight**2)) / 2
+        weight = (1 + sqrt(1 + 4 * self._weight**2)) / 2
         self._ahead = unit(new + ((self._weight - 1) / weight) * (new - self.vectors), new)
         self.vectors, self.value, self._weight = new, value, weight
 

@@ -34,6 +34,8 @@ CUT_SPINS = 700
 ACCURACY, ALONE, LARGE = 1e-6, 4e-6, 1e-4
 """How near the root's bound comes to the relaxation's value, relatively: before branching, without, and beyond
 ``CUT_SPINS``."""
+STORED = 30_000_000
+"""Most triangles of a certificate; about five bytes each where it is packed."""
 SWEEPS = 64
 """Most sweeps of a node without cuts."""
 
@@ -88,9 +90,8 @@ class Search:
         self.relaxed = rooted(form, found)
         self.root = self.relaxed
         self.first = self.root.upper
-        self.bounded = 1
+        self.bounded, self.stored = 1, 0
         self.unit = float(found.diagonal.mean())
-        self.weight = (form.column_sizes + 2 * form.quadratic_sizes) ** 2
         number = 16 if options.branch or not len(start) else 0
         self.offer(rounded(form, found.vectors, self.root.fixed, number, options.seed))
 
@@ -110,7 +111,7 @@ class Search:
 
     @property
     def stopped(self) -> bool:
-        return self.clock.over or self.bounded >= self.options.nodes
+        return self.clock.over or self.bounded >= self.options.nodes or self.stored > STORED
 
     @property
     def with_cuts(self) -> bool:
@@ -170,6 +171,7 @@ class Search:
                     return
             heappop(open_)
             self.bounded += 2
+            self.stored += sum(len(new.proof.cuts) for new in children) - len(node.proof.cuts)
             node.split(spin, children)
             for new in children:
                 if self.splits(new):
@@ -186,11 +188,12 @@ class Search:
         return node.upper > self.goal and len(node.free()) > 1
 
     def choice(self, node: Node) -> int:
-        """The free spin that is large and far from decided."""
+        """The free spin whose two sides promise most, by the product rule: held at -+t_0, spin j takes about 2 d_j (1
+        +- <q_j, q_0>) off the relaxation."""
         assert node.vectors is not None
         free = node.free()
         along = node.vectors @ node.vectors[0]
-        score = self.weight[free] * np.maximum(1 - along**2, 1e-12)
+        score = node.proof.diagonal[free].astype(np.float64) ** 2 * np.maximum(1 - along**2, 1e-12)
         return int(free[1 + score[1:].argmax()])
 
     def improve(self, node: Node) -> None:

@@ -44,8 +44,8 @@ class Proof:
 @dataclass(eq=False)
 class Node:
     """``fixed`` int8 [N], +1 at 0; ``upper`` is what ``proof`` proves. ``vectors`` float32 [N', k] over spin 0 and the
-    free spins, ``cuts`` triangles over these; both are dropped once the node is closed or split on ``spin``. Where not ``own``, proof and upper are the
-    parent's. ``value``: of the relaxation."""
+    free spins, ``cuts`` triangles over these; both are dropped once the node is closed or split on ``spin``. Where not
+    ``own``, proof and upper are the parent's. ``value``: of the relaxation."""
 
     fixed: AnyArray
     proof: Proof
@@ -114,7 +114,7 @@ def certificate(form: SpinForm, root: Node) -> SpinTree:
         scale=np.stack([leaf.scale for leaf in leaves]),
         diagonal=np.stack([leaf.diagonal for leaf in leaves]),
         start=np.cumsum([0, *(len(leaf.cuts) for leaf in leaves)]),
-        triangle=np.concatenate([leaf.cuts.triangle for leaf in leaves]).astype(np.int64),
-        pattern=np.concatenate([leaf.cuts.pattern for leaf in leaves]).astype(np.int64),
+        triangle=np.concatenate([leaf.cuts.triangle for leaf in leaves]),
+        pattern=np.concatenate([leaf.cuts.pattern for leaf in leaves]),
         multiplier=np.concatenate([leaf.cuts.multiplier for leaf in leaves]),
     )
