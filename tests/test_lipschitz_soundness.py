@@ -15,7 +15,7 @@ from isinglass.lipschitz_constants import question
 
 
 def test_brackets_hold_close_and_are_accepted(tmp_path: Path) -> None:
-    found = cases.sweep(24, 0, tmp_path)
+    found = cases.sweep(16, 0, tmp_path)
     assert not [text for text in found if "WRONG" in text]
     assert len(found) >= 6, "several kinds of questions were asked"
 
