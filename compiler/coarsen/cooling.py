@@ -23,8 +23,8 @@ from .state import State
 
 HOT, COLD = 3.0, 8.0
 """First and last inverse temperature times the median and the low step of a local minimum."""
-FIRST, AGAIN = {True: 300, False: 600}, 150
-"""Passes of the first cooling, where there are as many (dense or not), and of every further one."""
+FIRST, AGAIN = 300, 150
+"""Passes of the first cooling, where there are as many, and of every further one."""
 REHEATED = 0.15
 """Where in the schedule further coolings begin: what is settled at higher temperatures stays."""
 SPARSE, DENSE = 6, 4

@@ -36,6 +36,8 @@ PASSES = 600
 """Passes over all blocks on the schedule, unless calls are stated."""
 SHARE = 0.8
 """Share of calls and time that the schedule gets; the rest is for cycles."""
+EARLY = 0.1
+"""Share of calls for cycles before the schedule: where they do well, nothing else is needed."""
 PATIENCE = 12
 """Cycles without gain that end a search."""
 KEPT = 16
@@ -163,8 +165,10 @@ class Search:
         blocks = -(-n // self.block)
         total = self.rule.calls or round(PASSES / SHARE) * blocks
         if anneals:
+            if not self.system.dense:
+                yield from self.cycles(round(EARLY * total), 1)
             yield from self.cool(max(1, round(SHARE * (total - device.calls) / blocks)))
-        yield from self.cycles(total)
+        yield from self.cycles(total, PATIENCE)
 
     @property
     def block(self) -> int:
@@ -188,22 +192,24 @@ class Search:
         """All blocks on one schedule, and again from where it is warm; what a sparse system has in common with the best
         is merged each time, so that the better parts of both stay."""
         first = State(self.system, self.best, self.block)
-        whole = Schedule.of(first, min(passes, FIRST[self.system.dense]))
+        whole = Schedule.of(first, min(passes, FIRST))
         for schedule in whole.parts(passes, SHARE):
             if self.device.over:
                 break
             state = State(self.system, self.best, self.block)
             spins, hurried = yield from cooled(state, schedule, self.device, self.rng)
             self.hurried |= hurried
-            self.keep(spins)
+            better = self.keep(spins)
             if not self.system.dense:
                 both = self.best, state.spins
                 again = combined(self.system, *both, self.device, self.rng, SOLVE, self.rule.reads)
-                self.keep((yield from again))
+                better |= self.keep((yield from again))
+            if not better and not schedule.begin:
+                break  # cycles did better
 
-    def cycles(self, total: int) -> Generator[Event, None, None]:
-        """V-cycles from the best, until they bring nothing more."""
+    def cycles(self, total: int, patience: int) -> Generator[Event, None, None]:
+        """V-cycles from the best, until so many in a row bring nothing, or there have been ``total`` calls."""
         stale = 0
-        while stale < PATIENCE and not self.device.over and self.device.calls < total:
+        while stale < patience and not self.device.over and self.device.calls < total:
             spins = yield from cycle(self.system, self.best, self.device, self.rng, SOLVE, self.rule.reads)
             stale = 0 if self.keep(spins) else stale + 1
