@@ -133,6 +133,34 @@ def test_the_error_of_each_array_is_paid_for(held: tuple[int, ...], place: int, 
     assert true <= min(bounds) <= true * (1 + 0.1)
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_rounding_in_sums_that_cancel_is_paid_for(norm: str) -> None:
+    """One unit left whose bound has no gap, behind layers whose products cancel to a millionth and less."""
+    proved = 0
+    for seed in range(60):
+        rng = np.random.default_rng([47, seed])
+        within, inputs = np.zeros((7, 7)), np.zeros((7, 3))
+        large = 10.0 ** rng.uniform(6, 12) * np.outer([1.0, -1.0, 0.0], rng.normal(size=3))
+        within[3:6, :3] = large + rng.normal(size=(3, 3))
+        within[6, 3:6], inputs[:3] = [1.0, 1.0, 0.3], rng.normal(size=(3, 3))
+        form = SlopeForm(
+            within, inputs, 1.7 * np.eye(7)[6:], np.zeros((1, 3)), np.zeros(7), np.ones(7), (("h", 0, 7),),
+            np.repeat([0, 1, 2], [3, 3, 1]),
+        )  # fmt: skip
+        fixed = np.ones(7)
+        fixed[6] = np.nan
+        row = np.abs(form.fixed(fixed).inputs[0])
+        gradient = slopes.exact_gradient(form, np.ones(7))
+        d, size = (row, row.sum()) if norm == "linf" else (np.array([row @ row]), 1.0)
+        bounds = [leaf_upper(form, 0, norm, fixed, d * (1 + x), np.full(7, 1 / size)) for x in (1e-12, 1e-7, 1e-3, 0.1)]
+        found, power = min(bounds), 1 if norm == "linf" else 2
+        if found < np.inf:
+            exact = sum(abs(number) ** power for number in gradient)
+            assert exact <= Fraction(found) ** power
+            proved += Fraction(found) ** power <= exact * Fraction(101, 100)
+    assert proved > 30
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_errors_are_carried_through_units_that_are_put_in(seed: int) -> None:
     rng = np.random.default_rng([43, seed])
