@@ -70,9 +70,9 @@ def sampled(form: SpinForm, sampler: IsingSampler, limits: Limits) -> FloatArray
     seconds = SWEEPS * (SPIN_SECONDS * form.spins + EDGE_SECONDS * len(edges.value))
     if limits.left() is not None and seconds > 0.2 * (limits.left() or 0.0):
         return np.zeros((0, form.spins))
-    h = np.bincount(edges.column[field] - 1, edges.value[field], form.spins - 1)
+    h = np.bincount(edges.column[field] - 1, edges.value[field], form.spins - 1).astype(np.float64)
     pairs = Triplets(edges.row[inner] - 1, edges.column[inner] - 1, edges.value[inner])
-    reads = int(np.clip(SAMPLING / seconds, 1, 50))
+    reads = int(np.clip(SAMPLING / seconds, 1, 200))
     found = sampler.sample_ising(IsingForm(0.0, h, pairs), Limits(seed=limits.seed + 1, reads=reads))
     return np.concatenate([np.ones((min(4, len(found)), 1)), found[:4]], axis=1)
 

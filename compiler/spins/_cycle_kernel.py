@@ -7,15 +7,18 @@ mirror image of another, and the search ends at half the length of the best one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 
-from ...ir.types import FloatArray, IntArray
+from ...ir.types import IntArray
+
+LOOPS = ("_pushed", "_popped", "_search", "_walk", "_odd_loop", "_walks")
+"""The functions of this file that are compiled, callees first."""
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _pushed(keys: Any, nodes: Any, size: int, key: float, node: int) -> int:
     place = size
     while place > 0:
@@ -28,7 +31,6 @@ def _pushed(keys: Any, nodes: Any, size: int, key: float, node: int) -> int:
     return size + 1
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _popped(keys: Any, nodes: Any, size: int) -> int:
     """The last entry takes the place of the first; the new size."""
     size -= 1
@@ -47,8 +49,9 @@ def _popped(keys: Any, nodes: Any, size: int) -> int:
     return size
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _search(pointer, neighbour, edge, value, used, source, limit, state):  # type: ignore[no-untyped-def]
+def _search(
+    pointer: Any, neighbour: Any, edge: Any, value: Any, used: Any, source: Any, limit: Any, state: Any
+) -> Any:
     """The shortest odd closed walk from a vertex that is shorter than ``limit``: its middle edge and both its ends, or
     -1; ``state``: distances, predecessors, their edges, nodes touched, and the heap."""
     distance, previous, through, touched, keys, nodes = state
@@ -82,8 +85,9 @@ def _search(pointer, neighbour, edge, value, used, source, limit, state):  # typ
     return left, right, middle
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _walk(left, right, middle, state, vertices, edges, flips):  # type: ignore[no-untyped-def]
+def _walk(
+    left: Any, right: Any, middle: Any, state: Any, vertices: Any, edges: Any, flips: Any
+) -> Any:
     """Write the closed walk down: vertices, the edge that leaves each, whether it is flipped; its length."""
     _, previous, through, _, _, _ = state
     count, node = 0, left
@@ -104,8 +108,9 @@ def _walk(left, right, middle, state, vertices, edges, flips):  # type: ignore[n
     return length
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _odd_loop(vertices, edges, flips, length, seen):  # type: ignore[no-untyped-def]
+def _odd_loop(
+    vertices: Any, edges: Any, flips: Any, length: Any, seen: Any
+) -> Any:
     """The first loop with an odd number of flips, even ones cut out; moved to the front, its length returned."""
     top, found = 0, 0
     for k in range(length):
@@ -136,8 +141,9 @@ def _odd_loop(vertices, edges, flips, length, seen):  # type: ignore[no-untyped-
     return found
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _walks(pointer, neighbour, edge, value, used, sources, limit, penalty):  # type: ignore[no-untyped-def]
+def _walks(
+    pointer: Any, neighbour: Any, edge: Any, value: Any, used: Any, sources: Any, limit: Any, penalty: Any
+) -> Any:
     n = len(pointer) - 1
     nodes, arcs = 2 * n, 4 * len(edge) + 16
     state = (np.full(nodes, np.inf), np.full(nodes, -1, np.int64), np.full(nodes, -1, np.int64),
@@ -164,13 +170,17 @@ def _walks(pointer, neighbour, edge, value, used, sources, limit, penalty):  # t
     return start[: walks + 1], vertices[:filled], edges[:filled], flips[:filled]
 
 
-def walks(
-    pointer: IntArray, neighbour: IntArray, edge: IntArray, value: FloatArray, used: FloatArray, sources: IntArray,
-    limit: float, penalty: float,
-) -> tuple[IntArray, IntArray, IntArray, IntArray]:  # fmt: skip
-    """Starts [W + 1], vertices, edges and flips (0, 1) of simple odd cycles, at most one for each source, shorter than
-    ``limit``; ``used`` [m] is added to lengths and grows by ``penalty`` on what was found."""
-    found: tuple[IntArray, IntArray, IntArray, IntArray] = _walks(
-        pointer, neighbour, edge, value, used, sources, limit, penalty
-    )
+@cache
+def compiled() -> Callable[..., tuple[IntArray, IntArray, IntArray, IntArray]] | None:
+    """``walks(pointer, neighbour, edge, value, used, sources, limit, penalty)``, None without numba.
+
+    Gives starts [W + 1], vertices, edges and flips (0, 1) of simple odd cycles, at most one for each source, shorter
+    than ``limit``; ``used`` [m] is added to lengths and grows by ``penalty`` on what was found."""
+    try:
+        from numba import njit
+    except ImportError:
+        return None
+    for name in LOOPS:  # they call each other by these names
+        globals()[name] = njit(cache=True)(globals()[name])
+    found: Callable[..., tuple[IntArray, IntArray, IntArray, IntArray]] = globals()[LOOPS[-1]]
     return found

@@ -29,7 +29,8 @@ PATIENCE = 6
 class CycleProgram:
     """min sum_e weight_e s_e over -1 <= s_e <= 1 and the inequalities of ``cycles``, the session's rows in order.
 
-    ``centre`` [m]: a mean of the last solutions. ``idle`` [rows]: for how many solves a row has had slack. ``known`` [rows]: keys of the rows.
+    ``centre`` [m]: a mean of the last solutions. ``idle`` [rows]: for how many solves a row has had slack. ``known``
+    [rows]: keys of the rows.
     """
 
     graph: Graph
@@ -60,7 +61,7 @@ class CycleProgram:
     def solve(self, seconds: float | None) -> tuple[LpResult, FloatArray]:
         """The program's result and the multipliers >= 0 of its rows (zeros without a result)."""
         result = self.session.solve(seconds)
-        if result.dual is None:
+        if result.dual is None or result.x is None:
             return result, np.zeros(self.cycles.count)
         multipliers = np.maximum(-result.dual, 0.0)
         slack = self.cycles.lengths - 2 - self.cycles.matrix(self.graph.edges) @ result.x
@@ -100,9 +101,9 @@ class CycleProgram:
         """Cycles through the vertices that every violated one passes, in random order, or some when the time is
         over."""
         sources = self.rng.permutation(passed(self.graph, value))
-        used, parts = np.full(self.graph.edges, STEP), []
+        used, parts, find = np.full(self.graph.edges, STEP), [], search(self.graph.vertices)
         for first in range(0, len(sources), CHUNK):
-            parts.append(search()(self.graph, value, used, sources[first : first + CHUNK], 2.0 - least))
+            parts.append(find(self.graph, value, used, sources[first : first + CHUNK], 2.0 - least))
             if over():
                 break
         return Cycles.joined(parts)

@@ -24,11 +24,14 @@ from scipy.sparse.csgraph import dijkstra
 
 from ...ir.quadratic.triplets import Triplets
 from ...ir.types import BoolArray, FloatArray, IntArray
+from ._cycle_kernel import compiled
 
 STEP = 1e-7
 """Added to the length of every edge."""
 PENALTY = 0.1
 """Added for every walk of the round that an edge is in."""
+LARGE = 500
+"""Vertices from which on searches are worth compiling."""
 CHUNK = 128
 """Sources between two looks at the clock."""
 
@@ -126,19 +129,23 @@ Search = Callable[[Graph, FloatArray, FloatArray, IntArray, float], Cycles]
 """Cycles of a graph at values [m], with penalties used [m], from some sources, shorter than a limit."""
 
 
+def search(vertices: int) -> Search:
+    """The compiled search for large graphs where numba is there, else scipy's: to load the former takes a second, to
+    compile it for the first time several."""
+    return by_scipy if vertices < LARGE else compiled_search()
+
+
 @cache
-def search() -> Search:
-    """The compiled search where numba is there, else scipy's."""
-    try:
-        from ._cycle_kernel import walks
-    except ImportError:
+def compiled_search() -> Search:
+    walks = compiled()
+    if walks is None:
         return by_scipy
 
-    def compiled(graph: Graph, value: FloatArray, used: FloatArray, sources: IntArray, limit: float) -> Cycles:
+    def by_loops(graph: Graph, value: FloatArray, used: FloatArray, sources: IntArray, limit: float) -> Cycles:
         start, vertex, edge, flip = walks(*graph.arcs, value, used, sources, limit, PENALTY)
-        return Cycles(start, vertex, edge, 1.0 - 2.0 * flip)
+        return Cycles(start, vertex, edge, np.where(flip == 1, -1.0, 1.0))
 
-    return compiled
+    return by_loops
 
 
 def by_scipy(graph: Graph, value: FloatArray, used: FloatArray, sources: IntArray, limit: float) -> Cycles:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -118,7 +119,7 @@ def two_valued(problem: Problem, used: BoolArray) -> TwoValued:
     return TwoValued((lower + upper) / 2, (upper - lower) / 2)
 
 
-def bordered(couplers: FloatArray | Triplets, left: FloatArray, right: FloatArray, border: FloatArray) -> object:
+def bordered(couplers: FloatArray | Triplets, left: FloatArray, right: FloatArray, border: FloatArray) -> Any:
     """Symmetric [1 + n, 1 + n], zero diagonal: half of left_i C_ij right_j, and its mirror; ``border`` beside t_0."""
     n = len(border)
     if not isinstance(couplers, Triplets):
@@ -145,8 +146,10 @@ def couplings(form: SpinForm) -> Triplets:
     if form.quadratic is None:
         return Triplets.of_dense(np.zeros((0, 0)))
     if sparse.issparse(form.quadratic):
-        upper = sparse.csr_array(sparse.triu(form.quadratic, k=1, format="csr"))
-        found = Triplets.of_csr(upper)
+        coo = sparse.coo_array(form.quadratic)
+        row, column = (np.asarray(c, dtype=np.int64) for c in coo.coords)
+        upper = row < column
+        found = Triplets.of_sum(row[upper], column[upper], coo.data[upper], form.spins)
     else:
         found = Triplets.of_dense(np.triu(form.quadratic, 1))
     return Triplets(found.row, found.column, -2 * found.value)
