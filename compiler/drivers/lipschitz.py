@@ -22,6 +22,9 @@ from ..lipschitz.bracket import CLOSED, Effort, bracket
 from ..lipschitz.fallback import coarse
 from ..lipschitz.question import Question
 
+WORTH = 2.0
+"""Times what the root took, a functional's share of time has to be for cases to be worth while."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lipschitz:
@@ -47,15 +50,35 @@ class Lipschitz:
             if error.diagnostics[0].code != "too-large":
                 raise
             question, reason = None, error.diagnostics[0].message
+        labels = self.task.labels
         parts: dict[str, Answer] = {}
-        for place, label in enumerate(self.task.labels):
-            yield Event(label, place, len(self.task.labels))
-            limits = self.share(len(self.task.labels) - place)
+        once = len(labels) == 1 or self.limits.timeout is None
+        effort = self.effort if once else replace(self.effort, search=False)
+        for place, label in enumerate(labels):
+            yield Event(label, place, len(labels))
+            limits = self.share(len(labels) - place)
             if question is None:
                 parts[label] = coarse(self.task, place, reason)
             else:
-                parts[label] = yield from bracket(question.about(place), limits, self.effort, self.tools.sampler)
+                parts[label] = yield from bracket(question.about(place), limits, effort, self.tools.sampler)
+        if question is not None and not once:
+            yield from self.further(question, parts)
         return whole(parts, monotonic() - began)
+
+    def further(self, question: Question, parts: dict[str, Answer]) -> Generator[Event, None, None]:
+        """Cases for the functionals whose bracket is open, in equal parts of what time is left."""
+        open_ = [place for place, label in enumerate(self.task.labels) if not self.closed(parts[label])]
+        for count, place in enumerate(open_):
+            limits, label = self.share(len(open_) - count), self.task.labels[place]
+            if limits.timeout is not None and limits.timeout < WORTH * parts[label].timings["all"]:
+                return
+            yield Event(label, count, len(open_))
+            again = yield from bracket(question.about(place), limits, self.effort, None)
+            parts[label] = better(parts[label], again)
+
+    def closed(self, part: Answer) -> bool:
+        low, high = part.lower or 0.0, inf if part.upper is None else part.upper
+        return high < inf and high - low <= self.effort.tolerance * high
 
     @property
     def effort(self) -> Effort:
@@ -67,6 +90,17 @@ class Lipschitz:
         """An equal part of the time that is left for this functional and those after it."""
         time = self.limits.left()
         return Limits(None if time is None else time / left, self.limits.seed, self.limits.reads)
+
+
+def better(old: Answer, new: Answer) -> Answer:
+    """The narrower bracket of two about one functional, each side with what it rests on."""
+    found = new
+    if old.upper is not None and (new.upper is None or old.upper < new.upper):
+        found = replace(found, upper=old.upper, certificate=old.certificate)
+    if (old.lower or 0.0) > (new.lower or 0.0):
+        found = replace(found, lower=old.lower, value=old.value, witness=old.witness)
+    seconds = old.timings["all"] + new.timings["all"]
+    return replace(found, detail=(*old.detail[:-1], *new.detail), timings={"all": seconds}, solver=old.solver)
 
 
 def whole(parts: dict[str, Answer], seconds: float) -> Answer:
