@@ -25,7 +25,7 @@ from ..slopes.options import SlopeOptions
 from ..slopes.search import bracket as slopes_bracket
 from ..spins.search import SpinOptions
 from ..spins.search import bracket as spins_bracket
-from .fallback import coarse
+from .fallback import ELSEWHERE, coarse
 from .patterns import best_patterns
 from .question import Question
 from .sampled import sampled
@@ -80,7 +80,7 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     low, high = worth[best]
     pattern = above.pattern if best == 0 else patterns[best - 1]
     tree = above.tree if question.ranges is None else replace(above.tree, ranges=question.ranges)
-    upper, certificate = above.upper, tree.to_plain()
+    upper, certificate = ELSEWHERE * above.upper, tree.to_plain()
     if not np.isfinite(upper) and question.task.quantity == "lipschitz":
         found = coarse(question.task, question.functional, "no matrix could be shown to be definite")
         upper, certificate = float(found.upper or np.inf), dict(found.certificate or {})
