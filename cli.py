@@ -199,8 +199,10 @@ def task_to_compile(spec: Path, prop: Path | None, constant: str | None, defines
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.argument("samples", type=click.Path(path_type=Path))
 @click.option("--table", is_flag=True, help="Print every sample, not only the best.")
+@click.option("--certify", is_flag=True, help="Prove how far the best sample may be from the optimum.")
+@click.option("--timeout", type=float, help="Seconds for the proof.")
 @click.option("--json", "as_json", is_flag=True)
-def decode(directory: Path, samples: Path, table: bool, as_json: bool) -> None:
+def decode(directory: Path, samples: Path, table: bool, certify: bool, timeout: float | None, as_json: bool) -> None:
     """Decode the SAMPLES (or the solution file) that a solver returned for the bundle in DIRECTORY."""
     from . import export
     from .ir.answer_text import table_text
@@ -209,7 +211,11 @@ def decode(directory: Path, samples: Path, table: bool, as_json: bool) -> None:
     read = bundle.read(samples)
     if table:
         click.echo(table_text(bundle.decode(read)))
-    show(bundle.answer(read), as_json)
+    answer = bundle.answer(read)
+    if certify:
+        with progress(as_json) as tell:
+            answer = export.certified(bundle, answer, timeout, tell)
+    show(answer, as_json)
 
 
 @cli.command()

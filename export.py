@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .ir.answers import Answer
-from .ir.errors import InputError, UsageError
+from .ir.errors import InputError, Refused, UsageError
 from .ir.protocols import Event, Limits
 
 if TYPE_CHECKING:
@@ -111,6 +111,17 @@ def load(directory: str | Path) -> Bundle:
     if f"{QUESTION}.igir" in stored.manifest["files"]:
         return BoundBundle(stored)
     return ClaimBundle(stored) if f"{TASK}.igir" in stored.manifest["files"] else Bundle(stored)
+
+
+def certified(bundle: Any, answer: Answer, timeout: float | None = None, progress: Progress | None = None) -> Answer:
+    """An answer of a bundle's ``answer`` with a proof of its own (``certification.py``). Raises :class:`Refused` for
+    bundles of questions about networks, which have provers of theirs."""
+    from .certification import certified as prove
+
+    if type(bundle) is not Bundle:
+        raise Refused("only bundles of optimisation problems are certified",
+                      hint="ask verify or lipschitz about networks")  # fmt: skip
+    return prove(bundle.stored.source, answer, Limits(timeout), progress)
 
 
 @dataclass(frozen=True)
