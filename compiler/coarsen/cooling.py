@@ -83,7 +83,7 @@ def cooled(
         hurried |= chosen > done
         if chosen >= passes or device.over:
             return best, hurried or device.limits.over
-        for block in state.blocks(rng.permutation(state.system.size)):
+        for block in state.blocks(state.shuffled(rng)):
             move(state, block, schedule.betas[chosen], device, rng)
         done = chosen + 1
         if done % 16 == 0:

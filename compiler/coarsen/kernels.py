@@ -71,15 +71,15 @@ def cut_dense(
     """As :func:`cut_sparse` with every pair of the block, in order."""
     count = 0
     for a in range(len(block)):
-        i = block[a]
-        field = local[i]
-        for b in range(a):
-            field -= matrix[i, block[b]] * spins[block[b]]
+        fields[a] = local[block[a]]
+    for a in range(len(block)):
+        i, spin, field = block[a], float(spins[block[a]]), fields[a]
         for b in range(a + 1, len(block)):
             entry = matrix[i, block[b]]
-            field -= entry * spins[block[b]]
             value[count] = entry
             count += 1
+            field -= entry * spins[block[b]]
+            fields[b] -= entry * spin
         fields[a] = field
     return count
 

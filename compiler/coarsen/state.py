@@ -15,6 +15,8 @@ from .system import System
 
 FAST = 400
 """Spins from which compiled kernels are worth their start."""
+RUN = 8
+"""Neighbours by number that stay together where a dense system is shuffled."""
 
 
 class State:
@@ -78,6 +80,15 @@ class State:
         change = self.putter(matrix, block, new, self.spins, self.local)
         self.energy += change
         return float(change)
+
+    def shuffled(self, rng: np.random.Generator) -> IntArray:
+        """All spins in random order; in a dense system in runs of neighbours, whose couplings share cache lines."""
+        n = self.system.size
+        if not self.system.dense:
+            return rng.permutation(n)
+        runs = rng.permutation(-(-n // RUN))[:, None] * RUN + np.arange(RUN)
+        order = runs.ravel()
+        return np.roll(np.arange(n), int(rng.integers(n)))[order[order < n]]
 
     def blocks(self, order: IntArray) -> list[IntArray]:
         """All spins in blocks, begun in ``order`` [n]: grown along couplings where these are sparse, small pieces
