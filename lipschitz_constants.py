@@ -246,6 +246,8 @@ def answer_bound(task: Bound, options: Mapping[str, Any], limits: Limits, progre
     if tools.solver is not None:
         _ = tools.sampler  # wrong names are told before anything runs
     check_search(options)
+    if {"method", "master", "via"} & set(options):
+        raise Refused("method, master and via are not for bound goals", hint="exact, tolerance, solver and budget are")
     from .compiler.drivers.lipschitz import Lipschitz
 
     asked = {**task.options, **{key: options[key] for key in SEARCH if key in options}}

@@ -207,6 +207,14 @@ def test_a_spec_is_answered_and_checked(folder: Path) -> None:
     assert "greatest" in run("run", folder / "c.glass").stdout
 
 
+def test_options_of_other_goals_are_refused(folder: Path) -> None:
+    (folder / "c.glass").write_text('network f = onnx("one.onnx")\nbound lipschitz(f)\ncompile { method = bisect }')
+    told = run("run", folder / "c.glass")
+    assert told.exit_code == 1 and "not for bound goals" in told.stderr
+    (folder / "m.glass").write_text("var x : bin\nmaximize x\ncompile { exact = true }")
+    assert "exact and tolerance for bound goals" in run("run", folder / "m.glass").stderr
+
+
 def test_samplers_help_from_below(folder: Path) -> None:
     answer = isinglass.lipschitz(folder / "one.onnx", output=1, solver="neal", seed=1)
     assert answer.lower == pytest.approx(exact("y[1]", layers_of(*SIZES)), rel=1e-9)
