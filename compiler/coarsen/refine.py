@@ -41,7 +41,7 @@ def window(state: State, sweeps: int, hot: float = HOT, cold: float = COLD) -> F
 
 def by_gain(state: State, rng: np.random.Generator) -> IntArray:
     """All spins, those of greatest gain first, with noise."""
-    gain = -state.spins * state.local
+    gain = state.spins * state.local
     scale = float(np.median(np.abs(state.local))) if gain.size else 0.0
     return np.argsort(-(gain + NOISE * scale * rng.normal(size=gain.size)), kind="stable")
 
