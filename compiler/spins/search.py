@@ -202,7 +202,8 @@ class Search:
             self.offer(rounded(self.form, node.vectors, node.fixed, 4, self.options.seed + self.bounded))
 
     def event(self, upper: float) -> Event:
-        return Event(f"{self.bounded} nodes: {self.value:.9g} .. {upper:.9g}", self.bounded)
+        text = f"{self.bounded} nodes: {self.value:.9g} .. {upper:.9g}"
+        return Event(text, self.bounded, bracket=(self.value, upper))
 
     def result(self) -> SpinResult:
         """The bracket as the leaves stand; an incomplete plain tree is no better than the root alone."""
