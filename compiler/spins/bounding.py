@@ -18,7 +18,7 @@ from .triangles import Triangles
 
 @dataclass(frozen=True)
 class Effort:
-    """Rounds of the augmented Lagrangian: (sigma, sweeps, triangles that join before it or 0) each; ``settle``: sweeps
+    """Rounds of the augmented Lagrangian: (penalty, sweeps, triangles that join before it or 0) each; ``settle``: sweeps
     with the multipliers held; at most ``keep`` triangles."""
 
     rounds: tuple[tuple[float, int, int], ...]
@@ -26,8 +26,8 @@ class Effort:
     keep: int
 
 
-ROOT = Effort(tuple((0.04 * 0.95**r, 20, 2000 if r % 2 == 0 else 0) for r in range(60)), 40, 8000)
-BELOW = Effort(((0.01, 15, 500), (0.005, 15, 0)), 30, 6000)
+ROOT = Effort(tuple((0.98**r, 20, 2000 if r % 2 == 0 else 0) for r in range(60)), 40, 8000)
+BELOW = Effort(((0.75, 12, 600), (0.37, 12, 0)), 20, 6000)
 STRETCH = 8
 """Sweeps between two looks at a node without cuts."""
 

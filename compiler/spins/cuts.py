@@ -69,18 +69,20 @@ def exchanged(point: Point, add: int, keep: int) -> Point:
     return replace(point, cuts=cuts.joined(separate(products, LEAST, add)))
 
 
-def tightened(problem: Problem, point: Point, sigma: float, sweeps: int) -> Point:
-    """One round: ``sweeps`` steps of ascent, then new multipliers."""
+def tightened(problem: Problem, point: Point, penalty: float, sweeps: int) -> Point:
+    """One round: ``sweeps`` steps of ascent, then new multipliers. ``penalty``: sigma times the number of triangles that
+    a spin is in, on average; what curves the penalty about as much as the rest where diagonals are about 1."""
+    sigma = penalty / max(3 * len(point.cuts) / len(point.vectors), 1.0)
     cuts, vectors, step = point.cuts, point.vectors, point.step
     ahead, best, weight, falls = vectors, -np.inf, 1.0, 0
     square = float(cuts.multiplier @ cuts.multiplier)
     shift = np.zeros((len(vectors), 1), np.float32)
     for sweep in range(sweeps):
-        _, matrix, count, penalty = cuts.pushed(ahead @ ahead.T, sigma, problem.base)
+        _, matrix, count, total = cuts.pushed(ahead @ ahead.T, sigma, problem.base)
         images = problem.rows @ ahead
         lengths = np.sqrt(np.einsum("ij,ij->i", images, images))
         slope = matrix @ ahead
-        value = float(lengths.sum(dtype=np.float64)) - (penalty - square) / (2 * sigma)
+        value = float(lengths.sum(dtype=np.float64)) - (total - square) / (2 * sigma)
         if problem.base is not None:
             value += float(np.vdot(problem.base @ ahead, ahead)) / 2
         if value < best - 1e-6 * abs(best):
