@@ -78,6 +78,7 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     worth = [question.value(pattern) for pattern in [above.pattern, *patterns[:JUDGED]]]
     best = int(np.argmax([low for low, _ in worth]))
     low, high = worth[best]
+    value, low = low / 2 + high / 2, low / ELSEWHERE
     pattern = above.pattern if best == 0 else patterns[best - 1]
     tree = above.tree if question.ranges is None else replace(above.tree, ranges=question.ranges)
     upper, certificate = ELSEWHERE * above.upper, tree.to_plain()
@@ -90,7 +91,7 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     told.append(f"{above.nodes} node{'' if above.nodes == 1 else 's'}")
     seconds = monotonic() - began
     return Answer(
-        "optimal" if closed else "bracketed", "certificate", low / 2 + high / 2, min(low, upper), upper,
+        "optimal" if closed else "bracketed", "certificate", value, min(low, upper), upper,
         witness=witness_of(question.form, pattern), certificate=certificate, detail=tuple(told),
         history=(*history, (seconds, low, upper)), timings={"all": seconds}, seed=limits.seed,
         time_limited=not reached and limits.over, claim=question.label,
