@@ -167,6 +167,9 @@ class Race:
             witness = {name: shaped(var, table[name][0]) for name, var in problem.vars.items()}
             side = "lower" if problem.source.maximize else "upper"
             answer = answer.with_fields(status="witnessed", basis="none", value=told, witness=witness, **{side: told})
+        if answer is not self.given and self.given.value is not None:
+            detail = f"the search for a proof met a better point than the one given, of value {self.given.value!r}"
+            answer = answer.with_fields(detail=(*answer.detail, detail))
         return best, answer
 
     def with_bound(self, answer: Answer, found: Found, done: bool) -> Answer:

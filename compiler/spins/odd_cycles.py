@@ -265,8 +265,8 @@ class CycleSearch:
 
     def result(self) -> CycleResult:
         leaves, splits = written(self.root)
-        upper = self.upper
         proof = joined(self.form.spins, splits, leaves)
+        upper = self.upper
         self.history.append((monotonic() - self.started, self.value, float(self.lowered(upper))))
         return CycleResult(proof, self.lowered(upper), self.spins, self.value, self.nodes, self.closed(upper),
                            self.finished, tuple(self.history))  # fmt: skip
