@@ -7,13 +7,15 @@ import numpy as np
 from ...ir.slope_form import SlopeForm
 from ...ir.slope_proof.leaf import Leaves
 from ...ir.slope_tree import SlopeTree
-from ...ir.types import AnyArray, FloatArray
+from ...ir.types import FloatArray, IntArray
 from .dual import Dual
 from .nodes import Node
 
 CLOSE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-6}
 """How far, relatively, the checker may exceed a bound before its multipliers are repaired."""
 STEP, TRIES = 8.0, 10
+REACHES = (1e20, 1e15, 1e10)
+"""Where units' arguments cancel out, large T only enlarge what rounding left of them: then the most T X^2 / d."""
 
 
 class Judge:
@@ -23,15 +25,10 @@ class Judge:
         self.form, self.norm = form, norm
         self.leaves = Leaves(form, functional, norm)
         self.dual = Dual.of(form, functional, norm)
+        self.unit = 1 / max(float(np.abs(form.inputs).max(initial=0.0)) ** 2, 1e-100)
 
-    def settled(self, node: Node) -> float:
-        """The checker's bound of a node; the node's own numbers are repaired where it helps."""
-        fixed = np.where(node.pattern < 0, np.nan, node.pattern.astype(np.float64))
-        best, _ = self.accepted(fixed, node)
-        return best
-
-    def accepted(self, fixed: FloatArray, node: Node) -> tuple[float, tuple[AnyArray, AnyArray]]:
-        """Bound under ``fixed`` [F] and the numbers (d, T) that prove it."""
+    def judge(self, node: Node, fixed: FloatArray) -> None:
+        """The checker's bound of a node under ``fixed`` [F], with the node's numbers repaired where that helps."""
         numbers = node.inputs, node.multiplier
         best = self.leaves.upper(fixed, *numbers)
         close = grade = CLOSE[node.inputs.dtype]
@@ -43,10 +40,10 @@ class Judge:
             if found < best:
                 best, numbers = found, raised
             grade *= STEP
-        return best, numbers
+        node.judged, (node.inputs, node.multiplier) = best, numbers
 
-    def tree(self, root: Node, wide: bool) -> tuple[SlopeTree, float]:
-        """The certificate with what it proves; numbers are float64 if ``wide``, else float32."""
+    def leaves_of(self, root: Node, wide: bool) -> tuple[IntArray, list[Node]]:
+        """Units split on [K], -1 at leaves, in preorder, and the leaves, all judged; numbers in float64 if ``wide``."""
         kind = np.float64 if wide or not root.children else np.float32
         units: list[int] = []
         leaves: list[Node] = []
@@ -58,10 +55,17 @@ class Judge:
                 stack += node.children[::-1]
             else:
                 leaves.append(node)
-                node.inputs, node.multiplier = node.inputs.astype(kind), node.multiplier.astype(kind)
+        splits = np.array(units, dtype=np.int64)
         nothing = np.zeros((len(leaves), 0), kind)
-        splits = SlopeTree(self.form.units, self.form.inputs.shape[1], self.norm, np.array(units), nothing, nothing)
-        judged = [self.accepted(fixed, node) for fixed, node in zip(splits.fixed(), leaves, strict=True)]
-        outer, multiplier = (np.stack([numbers[side] for _, numbers in judged]) for side in (0, 1))
-        tree = SlopeTree(splits.units, splits.inputs, self.norm, splits.unit, outer, multiplier)
-        return tree, max(bound for bound, _ in judged)
+        fixed = SlopeTree(self.form.units, self.form.inputs.shape[1], self.norm, splits, nothing, nothing).fixed()
+        for y, node in zip(fixed, leaves, strict=True):
+            if node.inputs.dtype != kind or not np.isfinite(node.judged):
+                node.inputs, node.multiplier = node.inputs.astype(kind), node.multiplier.astype(kind)
+                self.judge(node, y)
+        return splits, leaves
+
+    def tree(self, splits: IntArray, leaves: list[Node]) -> tuple[SlopeTree, float]:
+        """The certificate with what it proves."""
+        outer, multiplier = np.stack([n.inputs for n in leaves]), np.stack([n.multiplier for n in leaves])
+        tree = SlopeTree(self.form.units, self.form.inputs.shape[1], self.norm, splits, outer, multiplier)
+        return tree, max(node.judged for node in leaves)

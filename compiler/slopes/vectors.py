@@ -24,6 +24,8 @@ from ..lipschitz.layers import Layers
 from ..search.clock import Clock
 
 TINY = 1e-30
+IDLE = 1e-8
+"""Units whose argument is relatively this small are idle, but for rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,9 @@ class Sweep:
         return np.asarray(np.sqrt((self.reach * self.reach).sum(axis=0))[:, None])
 
     def multipliers(self) -> AnyArray:
-        """Multipliers T of the units [B, F]."""
-        return np.asarray((self.pull / np.maximum(self.length, TINY)).T)
+        """Multipliers T of the units [B, F]; of those that nothing drives not so large that rounding drowns in them."""
+        floor = np.maximum(IDLE * self.length.max(axis=0, initial=0.0), TINY)
+        return np.asarray((self.pull / np.maximum(self.length, floor)).T)
 
     def along(self) -> AnyArray:
         """G_j . z_j [B, F]: what unit j adds when it is on, at these vectors."""
