@@ -46,7 +46,8 @@ def plain_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_patterns_hold_at_all_spins_and_are_tight_at_some() -> None:
-    cuts = Triangles(np.tile(np.array([0, 1, 2], np.int16), (4, 1)), np.arange(4, dtype=np.int8), np.ones(4, np.float32))
+    triangle = np.tile(np.array([0, 1, 2], np.int16), (4, 1))
+    cuts = Triangles(triangle, np.arange(4, dtype=np.int8), np.ones(4, np.float32))
     values = np.array([slack(cuts, np.outer(t, t)) for t in product((1, -1), repeat=3)])
     assert set(values.ravel()) == {0.0, 4.0}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -146,7 +146,7 @@ def test_the_bracket_only_narrows_and_cuts_beat_the_plain_bound(monkeypatch: pyt
         except StopIteration as stop:
             result = stop.value
             break
-    assert all(late <= early * (1 + 1e-6) for early, late in zip(uppers, uppers[1:], strict=False))
+    assert all(late <= early * (1 + 1e-6) for early, late in pairwise(uppers))
     assert result.upper < uppers[1] < result.root
     assert len(result.tree.pattern) > 0
 

@@ -18,8 +18,8 @@ from .triangles import Triangles
 
 @dataclass(frozen=True)
 class Effort:
-    """Rounds of the augmented Lagrangian: (penalty, sweeps, triangles that join before it or 0) each; ``settle``: sweeps
-    with the multipliers held; at most ``keep`` triangles."""
+    """Rounds of the augmented Lagrangian: (penalty, sweeps, triangles that join before it or 0) each; ``settle``:
+    sweeps with the multipliers held; at most ``keep`` triangles."""
 
     rounds: tuple[tuple[float, int, int], ...]
     settle: int

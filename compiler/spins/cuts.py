@@ -70,8 +70,8 @@ def exchanged(point: Point, add: int, keep: int) -> Point:
 
 
 def tightened(problem: Problem, point: Point, penalty: float, sweeps: int) -> Point:
-    """One round: ``sweeps`` steps of ascent, then new multipliers. ``penalty``: sigma times the number of triangles that
-    a spin is in, on average; what curves the penalty about as much as the rest where diagonals are about 1."""
+    """One round: ``sweeps`` steps of ascent, then new multipliers. ``penalty``: sigma times the number of triangles
+    that a spin is in, on average: what curves the penalty, next to diagonals of about 1."""
     sigma = penalty / max(3 * len(point.cuts) / len(point.vectors), 1.0)
     cuts, vectors, step = point.cuts, point.vectors, point.step
     ahead, best, weight, falls = vectors, -np.inf, 1.0, 0

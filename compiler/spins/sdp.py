@@ -26,7 +26,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from ...ir.spin_form import SpinForm
-from ...ir.types import FloatArray
+from ...ir.types import AnyArray, FloatArray
 from ..search.clock import Clock
 
 DENSE = 500
@@ -89,7 +89,7 @@ def relax(
 class Ascent:
     """Extrapolated ascent of the relaxation; ``vectors`` [N, k] is the latest point, ``value`` the one before it."""
 
-    def __init__(self, form: SpinForm, vectors: FloatArray, shift: FloatArray) -> None:
+    def __init__(self, form: SpinForm, vectors: AnyArray, shift: AnyArray) -> None:
         self.form = form
         self.vectors = vectors
         self.shift = shift[:, None] if form.quadratic is not None else None
