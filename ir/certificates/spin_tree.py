@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..problem import Problem
-from ..slope_proof.ranges import confirmed
+from ..slope_proof.ranges import Ranges, confirmed
 from ..slope_reader import slope_form
 from ..spin_form import SpinForm
 from ..spin_proof.bounds import form_of, least_value, tree_upper
@@ -25,15 +25,18 @@ from ..spin_tree import SpinTree
 from ..tasks import Bound
 
 
-def upper(task: Bound, functional: int, certificate: Mapping[str, Any]) -> float:
-    """A proved upper bound of the constant of one functional; inf where nothing is proved. Raises :class:`InputError`
-    for a malformed certificate, :class:`Refused` for a network without slopes."""
+def upper(task: Bound, functional: int, certificate: Mapping[str, Any], own: Ranges | None = None) -> float:
+    """A proved upper bound of the constant of one functional; inf where nothing is proved.
+
+    ``own``: what :func:`~isinglass.ir.slope_proof.ranges.own_ranges` says, where that is known already. Raises
+    :class:`InputError` for a malformed certificate, :class:`~isinglass.ir.errors.Refused` for a network without slopes
+    or beyond the limits of the reader.
+    """
     tree = SpinTree.from_plain(certificate)
-    slopes = slope_form(task, None if tree.ranges is None else confirmed(task, tree.ranges))
-    if task.norm != "linf" or not slopes.single:
+    slopes = slope_form(task, None if tree.ranges is None else confirmed(task, tree.ranges, own))
+    if task.norm != "linf" or not slopes.single or (slopes.errors is not None and slopes.errors[0].any()):
         return np.inf
-    form = SpinForm.of_slopes(slopes, functional, task.quantity)
-    return tree_upper(form, tree)
+    return tree_upper(SpinForm.of_slopes(slopes, functional, task.quantity), tree)
 
 
 def lower_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction | None:
