@@ -105,6 +105,14 @@ def test_couplings_are_those_of_the_problem(dense: bool) -> None:
     assert not table[0].any()
 
 
+def test_variables_that_do_not_occur_stand_at_a_value_of_theirs() -> None:
+    blocks = (Var.of("s", "spin", (3,)), Var.of("x", "bin", (2,)), Var.of("z", "int", (1,), 4.0, 9.0))
+    goal = Poly("e", "objective", (Linear("s", Dense(np.array([[0.0, 2.0, 0.0]]))),), np.zeros(1))
+    _, values = spin_form_and_values(Problem("few", (*blocks, goal)))
+    assert values.points(np.ones((1, 7))).tolist() == [[1, 1, 1, 0, 0, 4]]
+    assert values.points(np.array([[1.0, 1, -1, 1, 1, 1, 1]])).tolist() == [[1, -1, 1, 0, 0, 4]]
+
+
 def test_refusals() -> None:
     goal = Poly("e", "objective", (Linear("z", Dense(np.ones((1, 2)))),), np.zeros(1))
     wide = Problem("wide", (Var.of("z", "int", (2,), 0.0, 2.0), goal))

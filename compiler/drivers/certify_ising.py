@@ -178,8 +178,9 @@ class Race:
         side = {"upper": bound} if problem.source.maximize else {"lower": bound}
         detail = f"certified by {found.told}"
         if not done:
-            value = np.nan if answer.value is None else answer.value
-            apart = abs(value - bound) / max(1e-9, abs(value))
+            detail = f"certified is a bound only: {found.told}"
+        if not done and answer.value is not None:
+            apart = abs(answer.value - bound) / max(1e-9, abs(answer.value))
             detail = f"certified is a bound only, {apart:.2%} away from the value: {found.told}"
         return answer.with_fields(
             status="optimal" if done else "bracketed", basis="certificate", certificate=found.certificate,

@@ -102,7 +102,7 @@ def spin_form_and_values(problem: Problem, limit: int = ENTRY_LIMIT) -> tuple[Sp
 
 
 def two_valued(problem: Problem, used: BoolArray) -> TwoValued:
-    """Centres and halves [n]; variables that the objective does not use stand at 0. Raises :class:`Refused`."""
+    """Centres and halves [n]; variables that the objective does not use stand at one value. Raises :class:`Refused`."""
     lower, upper = problem.stack_bounds()
     domain = np.array([var.domain for var in problem.vars.values() for _ in range(var.size)], dtype="<U4")
     lower, upper = np.where(domain == "real", lower, np.ceil(lower)), np.where(domain == "real", upper, np.floor(upper))
@@ -114,8 +114,10 @@ def two_valued(problem: Problem, used: BoolArray) -> TwoValued:
     if wide.any():
         name = problem.labels()[int(np.flatnonzero(wide)[0])]
         raise Refused(f"{name} has more than two values and occurs in the objective", code="certify")
-    crossed = used & (lower > upper)  # no point at all: any values do
-    lower, upper = (np.where(used, np.where(crossed, 0.0, side), 0.0) for side in (lower, upper))
+    crossed = lower > upper  # no point at all: any values do
+    lower, upper = (np.where(crossed, 0.0, side) for side in (lower, upper))
+    only = np.where(spin & ~crossed, upper, np.clip(0.0, lower, upper))
+    lower, upper = (np.where(used, side, only) for side in (lower, upper))
     return TwoValued((lower + upper) / 2, (upper - lower) / 2)
 
 
