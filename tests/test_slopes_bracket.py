@@ -70,7 +70,7 @@ def run(form: SlopeForm, norm: str = "linf", options: SlopeOptions = EXACT, func
             assert result.upper <= lowest * (1 + 1e-6)
             return result
         assert event.bracket is not None and event.bracket[0] <= event.bracket[1] * (1 + 1e-12)
-        assert event.bracket[1] <= lowest
+        assert event.bracket[1] <= lowest * (1 + 1e-6)
         lowest = event.bracket[1]
 
 
@@ -190,3 +190,16 @@ def test_no_time_still_gives_a_bound() -> None:
         except StopIteration as end:
             assert truth(form, "linf") <= end.value.upper < np.inf
             break
+
+
+def test_units_that_no_input_reaches() -> None:
+    """z is 0 whatever the slopes, so no multiplier of such a unit is of a natural size."""
+    form = random_form((2, 4, 4, 1), 12, skip=0.6)
+    inputs, within = form.inputs.copy(), form.within.copy()
+    inputs[0] = 0
+    within[5] = 0
+    inputs[5] = 0
+    dead = replace(form, inputs=inputs, within=within)
+    for norm in ("linf", "l2"):
+        true, found = truth(dead, norm), run(dead, norm)
+        assert true <= found.upper <= true * (1 + 1e-8)

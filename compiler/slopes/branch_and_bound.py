@@ -75,6 +75,18 @@ class Search:
         self.count += 1
         heapq.heappush(self.open_, (-node.bound, self.count, node))
 
+    def reopen(self, nodes: list[Node]) -> bool:
+        """Go on with closed leaves whose bound the checker doesn't confirm to the gap; whether there are any."""
+        loose = {id(node) for node in nodes if node.free and not self.closed(node.judged)}
+        if not loose:
+            return False
+        for _, _, node in self.open_:
+            if id(node) in loose:
+                node.bound = node.judged
+        self.open_ = [(-node.bound, number, node) for _, number, node in self.open_]
+        heapq.heapify(self.open_)
+        return True
+
     def first(self) -> Node:
         """The root, swept in float64 until it stands."""
         options, layers = self.options, Layers.of(self.form, self.functional)
@@ -97,6 +109,8 @@ class Search:
         nodes: list[Node] = []
         while len(nodes) < self.options.batch and not self.done:
             nodes.append(heapq.heappop(self.open_)[2])
+        if not nodes:
+            return
         units, patterns, vectors = self.probed(nodes)
         for node, unit, pair in zip(nodes, units, self.children(nodes, patterns, vectors), strict=True):
             for child in pair:

@@ -33,7 +33,7 @@ LEAST = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A node's form: units F' left that reach the functional, ports m: ``within`` Z [F', F'], ``ports`` E [F', m],
+    """A node's form: used units F' that are left, ports m: ``within`` Z [F', F'], ``ports`` E [F', m],
     ``units`` r [F'], ``inputs`` [m], ``level`` [F'] layers, ``free`` [F'] positions in the whole form."""
 
     within: FloatArray
@@ -57,6 +57,7 @@ class Dual:
     gram: FloatArray
     norm: str
     reads: BoolArray
+    fed: BoolArray
 
     @classmethod
     def of(cls, form: SlopeForm, functional: int, norm: str) -> Dual:
@@ -72,24 +73,26 @@ class Dual:
         level = np.unique(form.layer, return_inverse=True)[1].astype(np.int64)
         gram = rows @ rows.T if norm == "l2" else np.zeros((0, 0))
         weights = form.unit_weights[functional]
-        reads = np.vstack([form.within, weights]) != 0
+        reads, reached = np.vstack([form.within, weights]) != 0, form.inputs.any(axis=1)
         if form.errors is not None:
+            reached = reached | form.errors[1].any(axis=1)
             reads |= np.vstack([form.errors[0], form.errors[2][functional]]) > 0
-        return cls(form.within, ports, weights, inputs, level, rows, gram, norm, reads)
+        return cls(form.within, ports, weights, inputs, level, rows, gram, norm, reads, reached)
 
     @property
     def depth(self) -> int:
         return int(self.level.max(initial=-1)) + 1
 
     def used(self, pattern: AnyArray) -> BoolArray:
-        """Units [F] that are not held off and reach the functional through others that are not."""
+        """Units [F] on some way from the inputs to the functional past none that is held off."""
         there = np.asarray(pattern != 0)
-        found = self.reads[-1] & there
-        while True:
-            more = found | (self.reads[:-1][found].any(axis=0) & there)
-            if np.count_nonzero(more) == np.count_nonzero(found):
-                return np.asarray(found)
-            found = more
+        ahead = self.reads[-1] & there
+        for _ in range(self.depth):
+            ahead |= self.reads[:-1][ahead].any(axis=0) & there
+        found = self.fed & ahead
+        for _ in range(self.depth):
+            found |= self.reads[:-1, found].any(axis=1) & ahead
+        return np.asarray(found)
 
     def held(self, pattern: AnyArray) -> Held:
         """The form of the used units that ``pattern`` [F] (0, 1, NaN) leaves free."""

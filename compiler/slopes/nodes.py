@@ -41,8 +41,8 @@ class Warm:
 class Node:
     """``pattern`` [F] int8: 0, 1, or -1 where free. ``inputs`` d and ``multiplier`` T prove ``bound``.
 
-    A node that was split has a ``unit``, two ``children`` (off, on), and nothing else any more; one that is settled
-    has no ``warm``.
+    A node that was split has a ``unit``, two ``children`` (off, on), and nothing else any more. ``judged``:
+    what the checker's arithmetic makes of the numbers of a leaf.
     """
 
     pattern: AnyArray
@@ -53,6 +53,7 @@ class Node:
     warm: Warm | None
     unit: int = -1
     children: tuple[Node, ...] = ()
+    judged: float = np.inf
 
     @property
     def free(self) -> bool:

@@ -8,6 +8,7 @@ in float64
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -44,20 +45,39 @@ def bracket(
     if not judge.dual.used(np.full(form.units, np.nan)).any():
         return trivial(form, norm, judge, known[best], float(values[best]))
     search = Search(form, functional, norm, judge.dual, options, known[best], float(values[best]), clock)
-    upper = judge.settled(search.root)
+    judge.judge(search.root, np.full(form.units, np.nan))
+    upper = search.root.judged
     yield event(search, upper)
-    cost, steps = 0.0, 0
-    while not search.done and search.count < options.nodes and clock.left > cost * (search.leaves + options.batch):
-        if steps % EVERY == 0:
-            began = monotonic()
-            judge.settled(search.open_[0][2])
-            cost += (MARGIN * (monotonic() - began) - cost) * (0.2 if steps else 1)
-        steps += 1
-        search.step()
-        yield event(search, min(upper, search.upper))
-    tree, upper = judge.tree(search.root, search.wide)
+    cost = Cost(judge)
+    while True:
+        while not search.done and search.count < options.nodes and clock.left > cost.of(search):
+            search.step()
+            yield event(search, min(upper, search.upper))
+        stopped = not search.done
+        splits, leaves = judge.leaves_of(search.root, search.wide)
+        if stopped or search.count >= options.nodes or clock.over or not search.reopen(leaves):
+            break
+    tree, upper = judge.tree(splits, leaves)
     exact = upper <= search.value * (1 + 2 * options.gap)
     return SlopeResult(tree, upper, search.pattern, search.value, search.count, exact)
+
+
+@dataclass(eq=False)
+class Cost:
+    """Seconds that judging the leaves of a search will take: an open node is judged now and then."""
+
+    judge: Judge
+    seconds: float = 0.0
+    steps: int = 0
+
+    def of(self, search: Search) -> float:
+        if self.steps % EVERY == 0 and search.open_:
+            node = search.open_[0][2]
+            began = monotonic()
+            self.judge.leaves.upper(np.where(node.pattern < 0, np.nan, node.pattern), node.inputs, node.multiplier)
+            self.seconds += (monotonic() - began - self.seconds) * (0.2 if self.steps else 1.0)
+        self.steps += 1
+        return MARGIN * self.seconds * (search.leaves + search.options.batch)
 
 
 def event(search: Search, upper: float) -> Event:

@@ -29,8 +29,8 @@ class Magnitudes:
     """Of a form and one functional: its rows with the functional as the last one, their magnitudes and errors.
 
     ``rows`` [F + 1, F], ``inputs`` [F + 1, n]; errors None where they are exact; ``row_size``, ``input_size``: bounds
-    of the true magnitudes; ``reads`` [F + 1, F]: where rows may differ from 0; ``readers`` [F]: units that read inputs;
-    ``weight``: the greatest magnitude of the functional.
+    of the true magnitudes; ``reads`` [F + 1, F]: where rows may differ from 0; ``readers`` [F]: units that
+    may read inputs; ``weight``: the greatest magnitude of the functional.
     """
 
     rows: FloatArray
@@ -55,19 +55,16 @@ class Magnitudes:
         row_size = np.abs(rows) if row_error is None else (np.abs(rows) + row_error) * SLACK
         input_size = np.abs(inputs) if input_error is None else (np.abs(inputs) + input_error) * SLACK
         weight = max(float(np.abs(rows[-1]).max(initial=0.0)), float(np.abs(inputs[-1]).max(initial=0.0)))
-        readers = np.asarray(inputs[:-1].any(axis=1), dtype=np.bool_)
+        readers = np.asarray((input_size[:-1] > 0).any(axis=1), dtype=np.bool_)
         reads = np.asarray(row_size > 0, dtype=np.bool_)
         return cls(rows, inputs, row_error, input_error, reads, row_size, input_size, readers, weight)
 
     def used(self, fixed: FloatArray) -> BoolArray:
-        """Units [F] that the functional depends on, those fixed at 0 left out."""
-        there = fixed != 0
-        found = self.reads[-1] & there
-        while True:
-            more = found | (self.reads[:-1][found].any(axis=0) & there)
-            if more.sum() == found.sum():
-                return np.asarray(found)
-            found = more
+        """Units [F] on some way from the inputs to the functional past none that is fixed at 0: z and u of others are
+        0, or do not matter."""
+        there, reads = np.asarray(fixed != 0), self.reads[:-1]
+        ahead = closure(self.reads[-1] & there, lambda units: reads[units].any(axis=0) & there)
+        return closure(self.readers & ahead, lambda units: reads[:, units].any(axis=1) & ahead)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +97,15 @@ class Eliminated:
             return 0.0
         forth, back = self.entering
         return greatest_norm(lambda v: s * forth(e * v), lambda u: back(s * u) * e, len(e))
+
+
+def closure(units: BoolArray, next_to: Callable[[BoolArray], BoolArray]) -> BoolArray:
+    """``units`` [F] and all that ``next_to`` leads to from them."""
+    while True:
+        more = units | next_to(units)
+        if np.count_nonzero(more) == np.count_nonzero(units):
+            return np.asarray(units)
+        units = more
 
 
 def greatest_norm(forth: Product, back: Product, size: int) -> float:
