@@ -66,8 +66,9 @@ def best_patterns(
 
 def default_starts(form: SlopeForm) -> int:
     """64 for one layer, else 256; fewer where a sweep multiplies by more than a million numbers."""
-    numbers = max(1, np.count_nonzero(form.inputs) + np.count_nonzero(form.within))
-    return int(np.clip((64 if form.single else 256) * 1e6 / numbers, 16, 64 if form.single else 256))
+    numbers = max(1, int(np.count_nonzero(form.inputs)) + int(np.count_nonzero(form.within)))
+    most = 64 if form.single else 256
+    return max(16, min(most, int(most * 1e6 / numbers)))
 
 
 def _draws(form: SlopeForm, rng: np.random.Generator, count: int, given: FloatArray | None) -> FloatArray:

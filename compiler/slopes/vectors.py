@@ -55,7 +55,7 @@ class Sweep:
 
     def along(self) -> AnyArray:
         """G_j . z_j [B, F]: what unit j adds when it is on, at these vectors."""
-        return np.einsum("fbr,fbr->bf", self.back, self.z)
+        return np.asarray(np.einsum("fbr,fbr->bf", self.back, self.z))
 
 
 @dataclass(frozen=True, eq=False)
