@@ -51,7 +51,7 @@ def child(form: SpinForm, parent: Node, spin: int, value: int) -> tuple[Node, Re
     return node.with_vectors(np.delete(parent.vectors, place, axis=0), cuts, parent.step), reduced(form, fixed)
 
 
-def plain(form: SpinForm, node: Node, small: Reduced, goal: float, sweeps: int) -> float:
+def plain(form: SpinForm, node: Node, small: Reduced, goal: float, sweeps: int, clock: Clock) -> float:
     """Ascends until the node is closed (its upper is at most ``goal``), or the value passes the goal, so that it never
     will be; then its proof stays the parent's. Returns about how many multiplications that took."""
     assert node.vectors is not None
@@ -60,7 +60,7 @@ def plain(form: SpinForm, node: Node, small: Reduced, goal: float, sweeps: int) 
         return 0.0
     ascent = Ascent(small.form, node.vectors.astype(np.float64), convex_shift(small.form.quadratic))
     done = 0
-    while done < sweeps:
+    while done < sweeps and not clock.over:
         ascent.run(STRETCH, 0.0)
         done += STRETCH
         node.vectors, node.value = ascent.vectors, small.form.constant + ascent.value

@@ -53,28 +53,30 @@ def merged(quadratic: Any, free: IntArray, held: IntArray, signs: Any) -> tuple[
     inner = quadratic[free][:, free]
     line = line[free]
     line[0] = 0.0
-    if sparse.issparse(inner):
-        inner = sparse.lil_array(inner)
-        inner[0, :], inner[:, 0] = line, line[:, None]
-        return inner.tocsr(), constant
-    inner[0], inner[:, 0] = line, line
-    return inner, constant
+    if isinstance(inner, np.ndarray):
+        inner[0], inner[:, 0] = line, line
+        return inner, constant
+    size = len(line)
+    rest = sparse.diags_array(np.append(0.0, np.ones(size - 1)))
+    return (rest @ inner @ rest + cross(line, size)).tocsr(), constant
 
 
 def coupled(quadratic: Any, line: Any) -> Any:
     """Q with ``t_0 (line . t)`` added; ``line[0]`` is 0."""
-    if quadratic is not None and not sparse.issparse(quadratic):
+    if isinstance(quadratic, np.ndarray):
         quadratic = quadratic.copy()
         quadratic[0] += line / 2
         quadratic[:, 0] += line / 2
         return quadratic
     if not line.any():
         return quadratic
-    size = len(line)
+    added = cross(line / 2, len(line))
+    return added if quadratic is None else (quadratic + added).tocsr()
+
+
+def cross(line: Any, size: int) -> Any:
+    """Row and column 0 of a symmetric matrix, the rest zero."""
     places = np.flatnonzero(line)
     zero = np.zeros(len(places), np.int64)
-    entry = np.tile(line[places] / 2, 2)
-    cross = sparse.coo_array(
-        (entry, (np.concatenate([zero, places]), np.concatenate([places, zero]))), shape=(size, size)
-    ).tocsr()
-    return cross if quadratic is None else (quadratic + cross).tocsr()
+    row, column = np.concatenate([zero, places]), np.concatenate([places, zero])
+    return sparse.coo_array((np.tile(line[places], 2), (row, column)), shape=(size, size)).tocsr()

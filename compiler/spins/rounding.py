@@ -8,7 +8,11 @@ from ...ir.spin_form import SpinForm
 from ...ir.types import AnyArray, FloatArray
 
 STEPS = 100
-"""Most steps of a climb."""
+"""Most steps of a climb with rows; each looks at all rows."""
+FLIPPED = 4
+"""Points that are improved by single flips where there are rows."""
+FLIPS = 5
+"""Most flips of a climb without rows, for each spin."""
 
 
 def rounded(form: SpinForm, vectors: AnyArray, fixed: AnyArray, number: int, seed: int) -> FloatArray:
@@ -25,15 +29,24 @@ def climbed(form: SpinForm, points: FloatArray) -> FloatArray:
     """Alternating maximisation where there are rows only, then single flips, best first, until nothing improves: [K, N]
     with t_0 = 1."""
     points = np.where(points >= 0, 1.0, -1.0)
-    if len(form.rows) and form.quadratic is None:
-        points = np.unique(alternated(form, points), axis=0)
-    for _ in range(STEPS):
-        gain = gains(form, points)
+    if len(form.rows):
+        if form.quadratic is None:
+            points = np.unique(alternated(form, points), axis=0)
+        points = points[np.argsort(-form.value(points))[:FLIPPED]]
+    least = 1e-12 * float(form.column_sizes.sum() + form.quadratic_sizes.sum())
+    fields = None if len(form.rows) else points @ form.quadratic if form.quadratic is not None else 0 * points
+    for _ in range(STEPS if fields is None else FLIPS * form.spins):
+        gain = gains(form, points) if fields is None else -4 * points * fields
         best = gain.argmax(axis=1)
-        better = np.flatnonzero(gain[np.arange(len(points)), best] > 1e-12 * form.column_sizes.sum() + 1e-15)
+        better = np.flatnonzero(gain[np.arange(len(points)), best] > least)
         if not len(better):
             break
-        points[better, best[better]] *= -1
+        flipped = best[better]
+        if fields is not None:
+            columns = form.quadratic[flipped]
+            columns = columns if isinstance(columns, np.ndarray) else columns.toarray()
+            fields[better] -= 2 * points[better, flipped][:, None] * columns
+        points[better, flipped] *= -1
     return points * points[:, :1]
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import linalg, sparse
@@ -187,11 +187,12 @@ def top(matrix: FloatArray) -> float:
     return float(linalg.eigh(matrix, **only)[0])
 
 
-def lanczos(operator: Any, which: str, tolerance: float) -> float:
+def lanczos(operator: Any, end: Literal["LA", "SA"], tolerance: float) -> float:
     """An end of the spectrum from inside; Lanczos steps from a fixed vector, so the same every time."""
     start = np.random.default_rng(0).standard_normal(operator.shape[0])
     try:
-        return float(eigsh(operator, 1, which=which, v0=start, tol=tolerance, return_eigenvectors=False)[0])
+        found: Any = eigsh(operator, k=1, which=end, v0=start, tol=tolerance, return_eigenvectors=False)
+        return float(found[0])
     except ArpackNoConvergence as stopped:
         found = np.asarray(stopped.eigenvalues)
         return float(found[0]) if len(found) else float(abs(operator @ start).max())
@@ -201,7 +202,7 @@ def scaled(quadratic: Any, across: FloatArray, dense: bool) -> Any:
     """Diag(across) Q Diag(across); zero where there is no Q."""
     if quadratic is None:
         return np.zeros((1, 1)) if dense else sparse.csr_array((len(across), len(across)))
-    if sparse.issparse(quadratic):
+    if not isinstance(quadratic, np.ndarray):
         found = (quadratic.multiply(across[:, None]).multiply(across)).tocsr()
         return found.toarray() if dense else found
     return quadratic * across[:, None] * across
@@ -211,7 +212,7 @@ def convex_shift(quadratic: Any) -> FloatArray:
     """Shifts s [N] that make ``2 Q + Diag(s)`` positive semidefinite, up to a few percent; none without Q: [0]."""
     if quadratic is None:
         return np.zeros(0)
-    square = quadratic.multiply(quadratic) if sparse.issparse(quadratic) else quadratic * quadratic
+    square = quadratic * quadratic if isinstance(quadratic, np.ndarray) else quadratic.multiply(quadratic)
     size = np.sqrt(np.asarray(square.sum(axis=1), dtype=np.float64)).ravel()
     if not size.any():
         return size

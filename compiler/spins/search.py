@@ -16,7 +16,7 @@ from itertools import count
 
 import numpy as np
 
-from ...ir.protocols import Event
+from ...ir.protocols import Event, Limits
 from ...ir.spin_form import SpinForm
 from ...ir.spin_tree import SpinTree
 from ...ir.types import FloatArray
@@ -34,6 +34,8 @@ CUT_SPINS = 700
 ACCURACY, ALONE, LARGE = 1e-6, 4e-6, 1e-4
 """How near the root's bound comes to the relaxation's value, relatively: before branching, without, and beyond
 ``CUT_SPINS``."""
+SHARE = 0.5
+"""Of the time, for the vectors of a large form; its proof takes seconds."""
 STORED = 30_000_000
 """Most triangles of a certificate; about five bytes each where it is packed."""
 SWEEPS = 64
@@ -85,8 +87,9 @@ class Search:
         self.spins, self.value = np.ones(form.spins), -np.inf
         self.offer(np.ones((1, form.spins)))
         self.offer(start)
-        accuracy = (ACCURACY if options.branch else ALONE) if form.spins <= CUT_SPINS else LARGE
-        found = relax(form, random_vectors(form.spins, options.seed), accuracy, clock=clock)
+        accuracy = LARGE if self.large else ACCURACY if options.branch else ALONE
+        time = self.part(SHARE) if self.large else clock
+        found = relax(form, random_vectors(form.spins, options.seed), accuracy, clock=time)
         self.relaxed = rooted(form, found)
         self.root = self.relaxed
         self.first = self.root.upper
@@ -94,6 +97,14 @@ class Search:
         self.unit = float(found.diagonal.mean())
         number = 16 if options.branch or not len(start) else 0
         self.offer(rounded(form, found.vectors, self.root.fixed, number, options.seed))
+
+    @property
+    def large(self) -> bool:
+        return self.form.spins > CUT_SPINS
+
+    def part(self, share: float) -> Clock:
+        """A share of the time that is left: what comes after it, such as the proof, takes its own."""
+        return Clock(Limits(), None if self.clock.left == np.inf else share * self.clock.left)
 
     def offer(self, points: FloatArray) -> None:
         """Keeps the best of points [K, N]."""
@@ -115,7 +126,7 @@ class Search:
 
     @property
     def with_cuts(self) -> bool:
-        return self.options.cuts and 3 <= self.form.spins <= CUT_SPINS
+        return self.options.cuts and self.form.spins >= 3 and not self.large
 
     def run(self) -> Generator[Event, None, None]:
         yield self.event(self.root.upper)
@@ -125,17 +136,19 @@ class Search:
             yield from self.cut_phase()
 
     def plain_phase(self) -> Generator[Event, None, bool]:
-        """Whether everything is closed; with cuts to follow, no more than ``WORK`` is done."""
+        """Whether everything is closed; with cuts to follow, no more than ``WORK`` is done. Depth first, an unfinished
+        tree bounds no better than its root alone, which then takes its place."""
         self.root = self.relaxed.again()
         open_, work = [self.root], 0.0
         while open_:
             if self.stopped or (self.with_cuts and work > WORK):
+                self.root = self.relaxed
                 return False
             node = open_.pop()
             spin = self.choice(node)
             below = [child(self.form, node, spin, value) for value in (1, -1)]
             for new, small in below:
-                work += plain(self.form, new, small, self.goal, SWEEPS)
+                work += plain(self.form, new, small, self.goal, SWEEPS, self.clock)
             self.bounded += 2
             node.split(spin, [new for new, _ in below])
             left = [new for new, _ in below if self.splits(new)]
@@ -206,7 +219,7 @@ class Search:
         return Event(text, self.bounded, bracket=(self.value, upper))
 
     def result(self) -> SpinResult:
-        """The bracket as the leaves stand; an incomplete plain tree is no better than the root alone."""
+        """The bracket as the leaves stand."""
         upper = worst(self.form, self.root)
         if self.relaxed.upper < upper:
             self.root, upper = self.relaxed, self.relaxed.upper
