@@ -278,6 +278,18 @@ def test_ranges_of_a_box_only_widen_those_that_are_found() -> None:
     assert spin_tree.lower_bound(problem, by_text(ranged)) is None
 
 
+def test_units_that_may_feed_each_other_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Couplings that are 0 up to an error are couplings."""
+    task = slope_cases.task_of(slope_cases.chain(np.random.default_rng(1), [3, 2, 1], Relu()), np.ones((1, 1)))
+    slopes = slope_form(task)
+    tree = by_text(full_tree(SpinForm.of_slopes(slopes), np.ones(2)))
+    rest = (np.zeros_like(slopes.inputs), np.zeros_like(slopes.unit_weights), np.zeros_like(slopes.input_weights))
+    for error, finite in ((0.0, True), (1e-20, False)):
+        off = replace(slopes, errors=(np.full((2, 2), error), *rest))
+        monkeypatch.setattr(spin_tree, "slope_form", lambda *_, off=off: off)
+        assert (spin_tree.upper(task, 0, tree) < np.inf) == finite
+
+
 def test_deeper_networks_have_no_such_certificate() -> None:
     problem = slope_cases.chain(np.random.default_rng(1), [3, 2, 2, 1], Relu())
     task = slope_cases.task_of(problem, np.ones((1, 1)))
