@@ -12,6 +12,10 @@ from ...ir.spin_form import SpinForm
 from ...ir.types import BoolArray, IntArray
 
 
+DENSE = 300
+"""Up to so many spins couplings are held densely: sparse arrays cost more than they save."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reduced:
     """``form`` over t_0 and the free spins; ``free`` [N']: their numbers, 0 first; ``rows`` [n]: which rows it has,
@@ -30,6 +34,8 @@ def reduced(form: SpinForm, fixed: Any) -> Reduced:
     held = np.flatnonzero(signs)
     rows = form.rows[:, free]
     quadratic, constant = form.quadratic, form.constant
+    if sparse.issparse(quadratic) and form.spins <= DENSE:
+        quadratic = quadratic.toarray()
     if len(held) > 1:
         rows[:, 0] = form.rows[:, held] @ signs[held]
         if quadratic is not None:
@@ -70,6 +76,8 @@ def coupled(quadratic: Any, line: Any) -> Any:
         return quadratic
     if not line.any():
         return quadratic
+    if quadratic is None and len(line) <= DENSE:
+        return coupled(np.zeros((len(line), len(line))), line)
     added = cross(line / 2, len(line))
     return added if quadratic is None else (quadratic + added).tocsr()
 
