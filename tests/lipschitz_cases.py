@@ -260,20 +260,27 @@ def sweep(count: int, seed: int, folder: Path) -> Counter[str]:
         path = save(case.net, folder / "net.onnx")
         rng = np.random.default_rng([seed, number, 1])
         for finished in (True, False) if number % 4 == 0 else (True,):
-            kind = f"{case.quantity} {case.norm}{' local' if case.box else ''}"
-            settings = {"exact": True} if finished else {"timeout": 0.02}
-            answer = isinglass.lipschitz(
-                path, norm=case.norm, quantity=case.quantity, box=case.box, seed=number, **case.asked, **settings
-            )
-            saved = folder / "answer.json"
-            saved.write_text(answer.to_json())
-            verdict = isinglass.check(saved)
-            wrong = faults(case, answer, rng, finished)
-            if verdict.verdict == "witness-only" and not finished:
-                outcomes["cut short before anything was proved"] += 1
-            elif verdict.verdict != "accepted":
-                wrong.append(f"check: {verdict.verdict} {verdict.reasons}")
-            outcomes[kind if finished else f"{kind}, cut short"] += 1
-            for text in wrong:
-                outcomes[f"WRONG case {number}, {kind}: {text}"] += 1
+            kind = f"{case.quantity} {case.norm}{' local' if case.box else ''}{'' if finished else ', cut short'}"
+            outcomes[kind] += 1
+            try:
+                found = judged(case, path, number, rng, finished)
+            except Exception as error:  # one case must not hide the others
+                found = [f"WRONG {type(error).__name__}: {error}"]
+            for text in found:
+                outcomes[f"{text} (case {number}, {kind})" if "WRONG" in text else text] += 1
     return outcomes
+
+
+def judged(case: Case, path: Path, number: int, rng: np.random.Generator, finished: bool) -> list[str]:
+    """What there is to say about the answer to one question."""
+    settings: dict[str, Any] = {"exact": True} if finished else {"timeout": 0.02}
+    answer = isinglass.lipschitz(
+        path, norm=case.norm, quantity=case.quantity, box=case.box, seed=number, **case.asked, **settings
+    )
+    found = [f"WRONG {text}" for text in faults(case, answer, rng, finished)]
+    saved = path.with_name("answer.json")
+    saved.write_text(answer.to_json())
+    verdict = isinglass.check(saved)
+    if verdict.verdict == "witness-only" and not finished:
+        return [*found, "cut short before anything was proved"]
+    return found if verdict.verdict == "accepted" else [*found, f"WRONG check: {verdict.verdict} {verdict.reasons}"]
