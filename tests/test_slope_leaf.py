@@ -176,11 +176,13 @@ def test_errors_are_carried_through_units_that_are_put_in(seed: int) -> None:
     found = eliminated(form, 0, Magnitudes.of(form, 0), free, fixed == 1)
     true, v, u, x = other.fixed(fixed), rng.random(free.sum()), rng.random(free.sum()), rng.random(5)
     assert found.entering is not None
+    inputs = found.through @ found.held_rows
+    inputs[found.own] += found.own_rows
     pairs = [
         (true.within - found.within) @ v, found.between[0](v),
         u @ (true.within - found.within), found.between[1](u),
-        (true.inputs - found.lift @ found.input_rows) @ x, found.entering[0](x),
-        u @ (true.inputs - found.lift @ found.input_rows), found.entering[1](u),
+        (true.inputs - inputs) @ x, found.entering[0](x),
+        u @ (true.inputs - inputs), found.entering[1](u),
         true.unit_weights[0] - found.weights, found.weights_error,
         true.input_weights[0] - found.direct, found.direct_error,
     ]  # fmt: skip

@@ -71,9 +71,9 @@ class Magnitudes:
 class Eliminated:
     """The free units F', with errors as products.
 
-    ``within`` Z' [F', F'], ``weights`` r' [F'], ``direct`` q' [n]; ``lift`` [F', a] and ``input_rows`` [a, n] with
-    X' = lift @ input_rows. ``between(v)`` bounds |Z' error| v, ``between_back(u)`` its transpose; ``entering`` likewise
-    for X'.
+    ``within`` Z' [F', F'], ``weights`` r' [F'], ``direct`` q' [n]. X' is ``own_rows`` [a, n] in its rows ``own`` [a],
+    plus ``through`` [F', h] times ``held_rows`` [h, n]. ``between``: v to a bound of |error of Z'| v, and the
+    transpose; ``entering`` likewise for X', None where that is exact.
     """
 
     within: FloatArray
@@ -81,8 +81,10 @@ class Eliminated:
     weights_error: FloatArray
     direct: FloatArray
     direct_error: FloatArray
-    lift: FloatArray
-    input_rows: FloatArray
+    own: IntArray
+    own_rows: FloatArray
+    through: FloatArray
+    held_rows: FloatArray
     between: tuple[Product, Product]
     entering: tuple[Product, Product] | None
 
@@ -119,14 +121,10 @@ def eliminated(form: SlopeForm, functional: int, whole: Magnitudes, free: BoolAr
     top = np.append(f, form.units)
     to_free = whole.rows[np.ix_(top, f)]
     errors = Errors.of(whole, top, f, h)
-    reading = np.flatnonzero(whole.readers & (free | held))
-    through = np.zeros((len(top), form.units))
-    through[np.arange(len(f)), f] = 1.0
-    direct = whole.inputs[-1]
+    own, reads = np.flatnonzero(whole.readers[f]), whole.readers[h]
+    direct, weights = whole.inputs[-1], errors.weights
     if len(h):
-        weights = errors.weights
         to_free = to_free + weights @ whole.rows[np.ix_(h, f)]
-        through[:, h] = weights
         direct = direct + weights[-1] @ whole.inputs[h]
     last = np.zeros(len(top))
     last[-1] = 1.0
@@ -140,8 +138,8 @@ def eliminated(form: SlopeForm, functional: int, whole: Magnitudes, free: BoolAr
 
     entering = None if errors.exact_inputs else (forth(errors.inputs), back(errors.inputs_back))
     return Eliminated(
-        to_free[:-1], to_free[-1], errors.units_back(last), direct, errors.direct(), through[:-1, reading],
-        whole.inputs[reading], (forth(errors.units), back(errors.units_back)), entering,
+        to_free[:-1], to_free[-1], errors.units_back(last), direct, errors.direct(), own, whole.inputs[f[own]],
+        weights[:-1, reads], whole.inputs[h[reads]], (forth(errors.units), back(errors.units_back)), entering,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ by a little, twice. Functional and (d, T) are divided by powers of two first; un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import lapack
@@ -34,7 +34,7 @@ from ..errors import InputError
 from ..linear_proof.numbers import SLACK, gamma
 from ..slope_form import SlopeForm
 from ..slope_value import form_value
-from ..types import AnyArray, BoolArray, FloatArray
+from ..types import AnyArray, BoolArray, FloatArray, IntArray
 from .eliminate import Eliminated, Magnitudes, eliminated
 
 TINY = 1e-250
@@ -93,14 +93,14 @@ class Leaves:
             return np.inf
         e = np.broadcast_to(e, self.form.inputs.shape[1:])
         found = eliminated(self.form, self.functional, self.magnitudes, free, held)
-        need = 0.0
+        whole = Scaled.of(found, s, e, one)
+        squares = 1.0 / e**2
+        total = float(squares.sum()) * (1 + gamma(len(squares) + 4)) if self.norm == "linf" else float(squares[0])
         for least, times in RAISES:
-            matrix = Scaled.of(found, s, e * np.sqrt(1.0 - min(max(least, times * need), 0.5)), one)
-            need, tau = matrix.need, matrix.tau()
+            scaled = whole.raised(least, times)
+            tau = scaled.tau()
             if tau < np.inf:
-                squares = 1.0 / matrix.e**2
-                total = float(squares.sum()) * (1 + gamma(len(squares) + 4)) if self.norm == "linf" else squares[0]
-                return float(np.nextafter(np.sqrt(tau * total) * one * (1 + 2.0**-48), np.inf))
+                return float(np.nextafter(np.sqrt(tau * total) / scaled.factor * one * (1 + 2.0**-47), np.inf))
         return np.inf
 
 
@@ -110,59 +110,111 @@ def power_of(value: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Scaled:
-    """G [F', F'] off by ``matrix_error`` in spectral norm, c [F'] by ``border_error``, p . p at most ``direct``."""
+class Entering:
+    """Y = s X e [F', n]: rows ``own`` are ``rows`` [a, n], plus ``through`` [F', h] times ``held`` [h, n]."""
 
-    matrix: FloatArray
+    own: IntArray
+    rows: FloatArray
+    through: FloatArray
+    held: FloatArray
+
+    @classmethod
+    def of(cls, found: Eliminated, s: FloatArray, e: FloatArray) -> Entering:
+        rows = s[found.own, None] * (found.own_rows * e)
+        return cls(found.own, rows, s[:, None] * found.through, found.held_rows * e)
+
+    @property
+    def terms(self) -> int:
+        """More roundings than a product in Y Y^T or Y p goes through."""
+        return self.rows.shape[1] + 2 * len(self.held) + 20
+
+    def square(self) -> FloatArray:
+        """Y Y^T."""
+        found = np.zeros((len(self.through), len(self.through)))
+        found[np.ix_(self.own, self.own)] = self.rows @ self.rows.T
+        if len(self.held):
+            cross = self.through @ (self.held @ self.rows.T)
+            found[:, self.own] += cross
+            found[self.own] += cross.T
+            found += self.through @ (self.held @ self.held.T) @ self.through.T
+        return found
+
+    def image(self, p: FloatArray) -> FloatArray:
+        """Y p."""
+        found = self.through @ (self.held @ p)
+        found[self.own] += self.rows @ p
+        return np.asarray(found)
+
+    def lengths(self) -> FloatArray:
+        """Bounds y of the rows' lengths, term by term: products of magnitudes in Y Y^T add up to y y^T at the most."""
+        found = np.abs(self.through) @ row_lengths(self.held)
+        found[self.own] += row_lengths(self.rows)
+        return found
+
+
+def row_lengths(rows: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", rows, rows)) * SLACK)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """G [F', F'] = ``base`` - f^2 ``square`` is off by ``matrix_error`` in spectral norm, c [F'] = ``start`` + f^2
+    ``image`` by ``border_error``; p . p is at most f^2 ``direct``. So for d raised by 1 / f^2, ``factor`` f <= 1."""
+
+    base: FloatArray
+    square: FloatArray
     matrix_error: float
-    border: FloatArray
+    start: FloatArray
+    image: FloatArray
     border_error: float
     direct: float
-    e: FloatArray
+    factor: float = 1.0
 
     @classmethod
     def of(cls, found: Eliminated, s: FloatArray, e: FloatArray, one: float) -> Scaled:
         """In coordinates scaled by s and e, the functional divided by ``one``."""
-        rows = found.input_rows * e  # X e of the units that read inputs
-        n, count = len(e), len(rows)
-        gram = rows @ rows.T
-        lengths = np.sqrt(gram.diagonal()) * SLACK
-        lift = found.lift * s[:, None]  # u-free = lift (X e of units)
-        square = lift @ gram @ lift.T
-        y = np.abs(lift) @ lengths
+        entering = Entering.of(found, s, e)
+        y, sums = entering.lengths(), gamma(entering.terms)
         long = float(np.sqrt(y @ y)) * SLACK + TINY
         p = found.direct * (e / one)
         p_error = SLACK * float(np.linalg.norm(found.direct_error * (e / one))) + gamma(4) * float(np.linalg.norm(p))
-        p_length = float(np.linalg.norm(p))
-        p_long = p_length * SLACK + p_error + TINY
-        direct = (p_length * (1 + gamma(n + 8)) + SLACK * p_error + TINY) ** 2 * (1 + gamma(8))
+        p_long = float(np.linalg.norm(p)) * SLACK + p_error + TINY
         within = s[:, None] * found.within / s
-        matrix = -within - within.T - square
-        matrix[np.diag_indices(len(s))] += 2.0
+        base = -within - within.T
+        base[np.diag_indices(len(s))] += 2.0
         y_error = found.inputs_error(s, e)
-        sums = gamma(n + 2 * count + 16)
         size = 2.0 * np.sqrt(len(s)) + 2 * float(np.linalg.norm(within))
         error = 2 * found.within_error(s) + 2 * long * y_error + y_error**2 + sums * long**2 + gamma(12) * size
         r = found.weights / (s * one)
-        border = r + lift @ (rows @ p)
         border_error = (
             SLACK * float(np.linalg.norm(found.weights_error / (s * one))) + gamma(6) * float(np.linalg.norm(r))
             + sums * long * p_long + y_error * p_long + long * p_error
         )  # fmt: skip
-        return cls(matrix, SLACK * error + TINY, border, SLACK * border_error + TINY, direct, e)
+        return cls(
+            base, entering.square(), SLACK * error + TINY, r, entering.image(p), SLACK * border_error + TINY,
+            p_long**2 * SLACK,
+        )  # fmt: skip
 
-    @property
-    def need(self) -> float:
+    def need(self, diagonal: FloatArray, border: FloatArray) -> float:
         """How far above 0 the eigenvalues of G are to be: far enough to make nothing of the errors of c."""
-        room = min(self.border_error / (float(np.linalg.norm(self.border)) + TINY), 2.0**-6)
-        return float(hidden(np.abs(self.matrix.diagonal()))) + self.matrix_error + room
+        room = min(self.border_error / (float(np.linalg.norm(border)) + TINY), 2.0**-6)
+        return float(hidden(np.abs(diagonal))) + self.matrix_error + room
+
+    def raised(self, least: float, times: float) -> Scaled:
+        """With 1 / d lowered."""
+        need = self.need(self.base.diagonal(), self.start + self.image)
+        share = max(least, times * need) if np.isfinite(need) else 0.0
+        return replace(self, factor=float(np.sqrt(1.0 - min(share, 0.5))))
 
     def tau(self) -> float:
         """An upper bound of the least tau; inf where G is not shown to be positive definite."""
-        n, diagonal, least = len(self.matrix), self.matrix.diagonal(), self.need
+        share = self.factor**2
+        matrix, border = self.base - share * self.square, self.start + share * self.image
+        n, diagonal = len(matrix), matrix.diagonal()
+        least = self.need(diagonal, border)
         if not (np.isfinite(least) and np.isfinite(self.border_error) and (diagonal > 0).all()):
             return np.inf
-        shifted = np.array(self.matrix, order="F")
+        shifted = np.array(matrix, order="F")
         shifted[np.diag_indices(n)] -= 2 * least * SLACK
         if not (shifted.diagonal() > 0).all():
             return np.inf
@@ -170,15 +222,15 @@ class Scaled:
         ends = factor.diagonal()
         if info != 0 or not (np.isfinite(ends).all() and (ends > 0).all()):
             return np.inf
-        w, _ = lapack.dpotrs(factor, self.border, lower=1)
-        w = w + lapack.dpotrs(factor, self.border - self.matrix @ w, lower=1)[0]
-        image = self.matrix @ w
+        w, _ = lapack.dpotrs(factor, border, lower=1)
+        w = w + lapack.dpotrs(factor, border - matrix @ w, lower=1)[0]
+        image = matrix @ w
         length = float(np.linalg.norm(w)) * SLACK
         sums = gamma(n + 8)
-        off = self.matrix_error + sums * float(np.linalg.norm(self.matrix)) * SLACK
-        slack = self.border_error + off * length + sums * float(np.linalg.norm(self.border)) + TINY
-        value = 2 * float(self.border @ w) - float(w @ image)
-        value += sums * float(2 * np.abs(self.border) @ np.abs(w) + np.abs(w) @ np.abs(image))
-        rest = float(np.linalg.norm(self.border - image)) * SLACK + slack
-        total = self.direct + value + 2 * slack * length + rest**2 / least
+        off = self.matrix_error + sums * float(np.linalg.norm(matrix)) * SLACK
+        slack = self.border_error + off * length + sums * float(np.linalg.norm(border)) + TINY
+        value = 2 * float(border @ w) - float(w @ image)
+        value += sums * float(2 * np.abs(border) @ np.abs(w) + np.abs(w) @ np.abs(image))
+        rest = float(np.linalg.norm(border - image)) * SLACK + slack
+        total = share * self.direct + value + 2 * slack * length + rest**2 / least
         return float(total + gamma(16) * (self.direct + abs(value) + rest**2 / least) + TINY)
