@@ -29,12 +29,14 @@ PATIENCE = 6
 class CycleProgram:
     """min sum_e weight_e s_e over -1 <= s_e <= 1 and the inequalities of ``cycles``, the session's rows in order.
 
+    ``unit``: the power of two that the session's costs are in, so that a solver's tolerances mean the same everywhere.
     ``centre`` [m]: a mean of the last solutions. ``idle`` [rows]: for how many solves a row has had slack. ``known``
     [rows]: keys of the rows.
     """
 
     graph: Graph
     session: LpSession
+    unit: float
     cycles: Cycles
     idle: IntArray
     known: IntArray
@@ -49,9 +51,10 @@ class CycleProgram:
     @classmethod
     def of(cls, graph: Graph, open_lp: OpenLp, seed: int = 0) -> CycleProgram:
         m, none = graph.edges, np.zeros(0)
-        session = open_lp(sparse.csr_array((0, m)), none, none, np.full(m, -1.0), np.ones(m), graph.weight)
+        unit = float(np.ldexp(1.0, int(np.frexp(np.abs(graph.weight).max(initial=0.0))[1])))
+        session = open_lp(sparse.csr_array((0, m)), none, none, np.full(m, -1.0), np.ones(m), graph.weight / unit)
         empty = np.zeros(0, np.int64)
-        return cls(graph, session, Cycles.none(), empty, empty, np.random.default_rng(seed))
+        return cls(graph, session, unit, Cycles.none(), empty, empty, np.random.default_rng(seed))
 
     def bound(self, lower: FloatArray, upper: FloatArray) -> None:
         """Other bounds of s [m]."""
@@ -63,9 +66,9 @@ class CycleProgram:
         result = self.session.solve(seconds)
         if result.dual is None or result.x is None:
             return result, np.zeros(self.cycles.count)
-        multipliers = np.maximum(-result.dual, 0.0)
+        multipliers = np.maximum(-result.dual, 0.0) * self.unit
         slack = self.cycles.lengths - 2 - self.cycles.matrix(self.graph.edges) @ result.x
-        self.idle = np.where((multipliers > 1e-9) | (slack < 1e-6), 0, self.idle + 1)
+        self.idle = np.where((multipliers > 1e-9 * self.unit) | (slack < 1e-6), 0, self.idle + 1)
         return result, multipliers
 
     def cut(self, value: FloatArray, over: Callable[[], bool], least: float = LEAST) -> int:
