@@ -45,11 +45,11 @@ def contract(system: System, merge: Merge) -> Level:
     lift = sparse.csr_array((sign, merge.parent, np.arange(n + 1)), shape=(n, count))
     down = sparse.csr_array(lift.T)
     square: Any = down @ (system.matrix @ lift)
-    diagonal = square.diagonal() if sparse.issparse(square) else np.diagonal(square).copy()
-    if sparse.issparse(square):
-        square = sparse.csr_array(square - sparse.diags_array(diagonal))
-    else:
+    diagonal = np.array(square.diagonal())
+    if isinstance(square, np.ndarray):
         np.fill_diagonal(square, 0.0)
+    else:
+        square = sparse.csr_array(square - sparse.diags_array(diagonal))
     offset = system.offset + float(diagonal.sum()) / 2
     return Level(system, System.packed(offset, down @ system.fields, square), merge.parent, merge.sign)
 

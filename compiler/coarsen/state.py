@@ -88,7 +88,7 @@ class State:
             return rng.permutation(n)
         runs = rng.permutation(-(-n // RUN))[:, None] * RUN + np.arange(RUN)
         order = runs.ravel()
-        return np.roll(np.arange(n), int(rng.integers(n)))[order[order < n]]
+        return np.asarray(np.roll(np.arange(n), int(rng.integers(n)))[order[order < n]])
 
     def blocks(self, order: IntArray) -> list[IntArray]:
         """All spins in blocks, begun in ``order`` [n]: grown along couplings where these are sparse, small pieces

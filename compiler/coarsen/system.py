@@ -42,9 +42,10 @@ class System:
     def packed(cls, offset: float, fields: FloatArray, matrix: Any) -> System:
         """From symmetric couplings in either form, in the form that suits them."""
         n = len(fields)
-        count = matrix.nnz if sparse.issparse(matrix) else int(np.count_nonzero(matrix))
+        full = isinstance(matrix, np.ndarray)
+        count = int(np.count_nonzero(matrix)) if full else matrix.nnz
         if count * DENSE_SHARE >= n * n and n <= DENSE_SIZE:
-            dense = matrix.toarray() if sparse.issparse(matrix) else matrix
+            dense = matrix if full else matrix.toarray()
             return cls(offset, fields, np.ascontiguousarray(dense, dtype=np.float64))
         found = sparse.csr_array(matrix, dtype=np.float64)
         found.sum_duplicates()
