@@ -117,7 +117,13 @@ class Search:
 
     @property
     def goal(self) -> float:
-        """A node whose upper is at most that is closed."""
+        """A node whose upper is at most that is closed: as good as the best point, for what the form's error lets us
+        tell."""
+        return max(self.value + 2 * self.form.error, self.closing)
+
+    @property
+    def closing(self) -> float:
+        """An upper bound that ends the search."""
         return self.value + max(self.options.tolerance * abs(self.value), 0.999 * self.options.grid)
 
     @property
@@ -168,7 +174,7 @@ class Search:
         cut(self.form, self.root, reduced(self.form, self.root.fixed), ROOT, self.unit, self.clock)
         self.improve(self.root)
         yield self.event(self.root.upper)
-        number = count()
+        number, closed = count(), -np.inf
         open_ = [(-self.root.upper, next(number), self.root)]
         while open_ and not self.stopped:
             node = open_[0][2]
@@ -190,11 +196,12 @@ class Search:
                 if self.splits(new):
                     heappush(open_, (-new.upper, next(number), new))
                 else:
+                    closed = max(closed, new.upper)
                     new.close()
-            if self.bounded % 16 == 1:
+            if self.bounded % 16 == 1 or not open_:
                 if open_:
                     self.improve(open_[0][2])
-                yield self.event(-open_[0][0] if open_ else self.value)
+                yield self.event(max(closed, -open_[0][0]) if open_ else closed)
 
     def splits(self, node: Node) -> bool:
         """Whether a node is open, and has a spin left to split."""
@@ -223,7 +230,7 @@ class Search:
         upper = worst(self.form, self.root)
         if self.relaxed.upper < upper:
             self.root, upper = self.relaxed, self.relaxed.upper
-        exact = upper <= self.goal
+        exact = upper <= self.closing
         return SpinResult(
             certificate(self.form, self.root), upper, self.spins, self.value, self.bounded, exact, self.first
         )
