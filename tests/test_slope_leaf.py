@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from isinglass.ir.errors import InputError
 from isinglass.ir.functions.relu import Relu
 from isinglass.ir.slope_form import SlopeForm
-from isinglass.ir.slope_proof.eliminate import Magnitudes, eliminated
+from isinglass.ir.slope_proof.eliminate import eliminated
 from isinglass.ir.slope_proof.leaf import Leaves, leaf_upper
+from isinglass.ir.slope_proof.magnitudes import Magnitudes
 from isinglass.ir.slope_reader import slope_form
 
 Array = Any

@@ -35,7 +35,8 @@ from ..linear_proof.numbers import SLACK, gamma
 from ..slope_form import SlopeForm
 from ..slope_value import form_value
 from ..types import AnyArray, BoolArray, FloatArray, IntArray
-from .eliminate import Eliminated, Magnitudes, eliminated
+from .eliminate import Eliminated, eliminated
+from .magnitudes import Magnitudes
 
 TINY = 1e-250
 FLOOR = 1e-12
