@@ -96,7 +96,15 @@ class ByVectors:
 
     @property
     def upper(self) -> float:
-        return np.inf if self.search is None else float(self.search.root.upper)
+        if self.search is None:
+            return np.inf
+        found, open_ = -np.inf, [self.search.root]
+        while open_:
+            node = open_.pop()
+            open_ += node.children
+            if node.spin < 0:
+                found = max(found, node.upper)
+        return min(float(found), float(self.search.relaxed.upper))
 
     @property
     def spins(self) -> FloatArray:

@@ -29,6 +29,7 @@ from ...ir.quadratic.ising_form import IsingForm
 from ...ir.quadratic.spins import TwoValued, couplings, spin_form_and_values
 from ...ir.quadratic.triplets import Triplets
 from ...ir.spin_form import SpinForm
+from ...ir.spin_proof.grids import lowered
 from ...ir.types import FloatArray
 from ._ising_bounds import ByCycles, ByVectors, Found, Way
 from .certify_milp import accepted, flat, source_bound
@@ -133,8 +134,10 @@ class Race:
 
     def gap(self, way: Way) -> float:
         """The relative gap that a way leaves now."""
+        if way.upper == np.inf:
+            return np.inf
         value = float(self.form.value(way.spins[None])[0])
-        return (way.upper - value) / max(1e-9, abs(value))
+        return (float(lowered(self.form, way.upper)) - value) / max(1e-9, abs(value))
 
     def answer(self) -> Answer:
         """The given answer with the best point and the best bound of all ways."""
@@ -180,8 +183,9 @@ class Race:
         if not done:
             detail = f"certified is a bound only: {found.told}"
         if not done and answer.value is not None:
-            apart = abs(answer.value - bound) / max(1e-9, abs(answer.value))
-            detail = f"certified is a bound only, {apart:.2%} away from the value: {found.told}"
+            apart, size = abs(answer.value - bound), abs(answer.value)
+            told = f"{apart / size:.2%}" if size > 0.1 * apart else f"{apart:.3g}"
+            detail = f"certified is a bound only, {told} away from the value: {found.told}"
         return answer.with_fields(
             status="optimal" if done else "bracketed", basis="certificate", certificate=found.certificate,
             detail=(*answer.detail, detail), history=self.history(found), **side,

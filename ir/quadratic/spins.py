@@ -87,7 +87,7 @@ def spin_form_and_values(problem: Problem, limit: int = ENTRY_LIMIT) -> tuple[Sp
     total = Total(problem.size, problem.starts)
     total.add(problem.objective)
     couplers = total.couplers(limit)
-    matrix = couplers if not isinstance(couplers, Triplets) else couplers_csr(couplers, problem.size)
+    matrix: Any = couplers if not isinstance(couplers, Triplets) else couplers_csr(couplers, problem.size)
     used = (total.linear != 0) | (total.diagonal != 0)
     used |= np.asarray(abs(matrix).sum(axis=0) + abs(matrix).sum(axis=1)).ravel() != 0
     values = two_valued(problem, used)
@@ -145,15 +145,16 @@ def bordered(couplers: FloatArray | Triplets, left: FloatArray, right: FloatArra
 
 def couplings(form: SpinForm) -> Triplets:
     """J of E(t) = -F(t) = sum_{i<j} J_ij t_i t_j - constant, for a form without ``rows`` (row < column, no zeros)."""
-    if form.quadratic is None:
+    quadratic: Any = form.quadratic
+    if quadratic is None:
         return Triplets.of_dense(np.zeros((0, 0)))
-    if sparse.issparse(form.quadratic):
-        coo = sparse.coo_array(form.quadratic)
+    if sparse.issparse(quadratic):
+        coo = sparse.coo_array(quadratic)
         row, column = (np.asarray(c, dtype=np.int64) for c in coo.coords)
         upper = row < column
         found = Triplets.of_sum(row[upper], column[upper], coo.data[upper], form.spins)
     else:
-        found = Triplets.of_dense(np.triu(form.quadratic, 1))
+        found = Triplets.of_dense(np.triu(quadratic, 1))
     return Triplets(found.row, found.column, -2 * found.value)
 
 
