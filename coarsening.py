@@ -39,10 +39,9 @@ def chosen_solver(options: Mapping[str, Any]) -> tuple[Any, str]:
 
 def sample(solver: Any, problem: Problem, limits: Limits, progress: Progress | None) -> Samples:
     """What a solver finds; solvers that are loops tell how they go on."""
-    if not hasattr(solver, "run"):
-        found: Samples = solver.solve(problem, limits)
-        return found
-    return played(solver.run(problem, limits), progress)
+    loop = hasattr(solver, "run")
+    found: Samples = played(solver.run(problem, limits), progress) if loop else solver.solve(problem, limits)
+    return found
 
 
 def played(loop: Any, progress: Progress | None) -> Any:

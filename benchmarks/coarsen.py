@@ -55,7 +55,7 @@ def regular(n: int, degree: int, rng: np.random.Generator) -> Any:
 
 
 def instance(family: str, n: int, seed: int) -> System:
-    """``random-6`` and ``fields``: normal couplings, six at a spin on average; others +-1. ``fields``: has normal ones."""
+    """``random-6`` and ``fields``: normal couplings, six at a spin on average; others +-1."""
     rng = np.random.default_rng([seed, n])
     fields = np.zeros(n)
     if family == "sk":

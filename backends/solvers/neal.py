@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from dwave.samplers import SimulatedAnnealingSampler
-from dwave.samplers.sa.simulated_annealing import simulated_annealing
 
 from ...ir.errors import UsageError
 from ...ir.problem import Problem
@@ -81,11 +81,17 @@ class Neal(Solver):
             space: Any = np.geomspace if self.schedule == "geometric" else np.linspace
             betas = space(hot, cold, self.sweeps)
         found = form.triplets()
-        spins, energy = simulated_annealing(
+        spins, energy = annealer()(
             reads, form.h.tolist(), *pattern(found, form.size), found.value.tolist(), 1, betas.tolist(), seed, states,
             False, "Metropolis", (lambda: limits.over) if limits.timeout is not None else None,
         )  # fmt: skip
         return np.asarray(spins[np.argsort(energy, kind="stable")] if len(energy) > 1 else spins)
+
+
+@cache
+def annealer() -> Any:
+    """The compiled function that the sampler calls (dwave-samplers 1.4 to 1.8)."""
+    return import_module("dwave.samplers.sa.simulated_annealing").simulated_annealing
 
 
 def beta_range(form: IsingForm) -> tuple[float, float]:

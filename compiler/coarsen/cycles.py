@@ -46,7 +46,7 @@ def upward(
     """From the coarsest state up: a pass of block re-solves on each level. Spins of the finest system."""
     yield from refine(state, device, rng, sweeps, reads)
     for level in reversed(levels):
-        state = State(level.fine, level.lift(state.spins), device.budget)
+        state = State(level.fine, level.lift(state.spins), device.budget, device.fast)
         yield from refine(state, device, rng, sweeps, reads)
     return state.spins
 
@@ -65,7 +65,7 @@ def cycle(
         levels.append(contract(coarse, merge))
         coarse = levels[-1].coarse
         vectors = inherited(vectors, merge)
-    state = State(coarse, np.ones(coarse.size, np.int8), device.budget)
+    state = State(coarse, np.ones(coarse.size, np.int8), device.budget, device.fast)
     found = yield from upward(levels, state, device, rng, sweeps, reads)
     return np.asarray(found * spins, dtype=np.int8)
 

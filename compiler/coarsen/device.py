@@ -17,12 +17,13 @@ from ...ir.types import FloatArray, SpinArray
 class Device:
     """``solver``: has ``sample_ising`` (``ir/protocols.py``). ``calls``, ``largest`` (spins) and ``seconds`` count up.
 
-    ``most``: calls that may be made (0: any number).
+    ``most``: calls that may be made (0: any number). ``fast``: whether states use compiled kernels (None: by size).
     """
 
     def __init__(self, solver: Any, budget: int, limits: Limits, most: int = 0) -> None:
         self.solver, self.budget, self.limits, self.most = solver, budget, limits, most
         self.anneals = bool(getattr(solver, "anneals", False))
+        self.fast: bool | None = None
         self.rng = np.random.default_rng(limits.seed)
         self.calls, self.largest, self.seconds = 0, 0, 0.0
 

@@ -39,25 +39,21 @@ def cut_sparse(
     rows: tuple[IntArray, IntArray, FloatArray], block: IntArray, place: IntArray, spins: SpinArray, local: FloatArray,
     row: IntArray, column: IntArray, value: FloatArray, fields: FloatArray,
 ) -> int:  # fmt: skip
-    """Couplings inside ``block`` [k] into ``row`` < ``column`` and ``value``, ordered; the fields of everything else
-    into ``fields``; returns their number. ``place`` [n] is -1 everywhere, before and after."""
+    """Couplings inside ``block`` [k], ascending, into ``row`` < ``column`` and ``value``, ordered; the fields of
+    everything else into ``fields``; returns their number. ``place`` [n] is -1 everywhere, before and after."""
     indptr, indices, data = rows
     for a in range(len(block)):
         place[block[a]] = a
     count = 0
     for a in range(len(block)):
         i = block[a]
-        field, first = local[i], count
+        field = local[i]
         for e in range(indptr[i], indptr[i + 1]):
             b = place[indices[e]]
             if b >= 0:
                 field -= data[e] * spins[indices[e]]
             if b > a:
-                at = count  # columns in order, by insertion: rows are short
-                while at > first and column[at - 1] > b:
-                    column[at], value[at] = column[at - 1], value[at - 1]
-                    at -= 1
-                row[count], column[at], value[at] = a, b, data[e]
+                row[count], column[count], value[count] = a, b, data[e]
                 count += 1
         fields[a] = field
     for a in range(len(block)):

@@ -46,12 +46,9 @@ def contract(system: System, merge: Merge) -> Level:
     down = sparse.csr_array(lift.T)
     square: Any = down @ (system.matrix @ lift)
     diagonal = np.array(square.diagonal())
-    if isinstance(square, np.ndarray):
-        np.fill_diagonal(square, 0.0)
-    else:
-        square = sparse.csr_array(square - sparse.diags_array(diagonal))
+    rest = square - np.diag(diagonal) if system.dense else sparse.csr_array(square - sparse.diags_array(diagonal))
     offset = system.offset + float(diagonal.sum()) / 2
-    return Level(system, System.packed(offset, down @ system.fields, square), merge.parent, merge.sign)
+    return Level(system, System.packed(offset, down @ system.fields, rest), merge.parent, merge.sign)
 
 
 def coarsened(system: System, budget: int, matching: Matching, rng: np.random.Generator) -> list[Level]:

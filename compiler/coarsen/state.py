@@ -22,17 +22,18 @@ RUN = 8
 class State:
     """``spins`` [n] int8, ``local`` h + J s [n], ``energy``; blocks have at most ``budget`` spins.
 
-    ``energy`` gathers rounding errors from block to block; :meth:`settle` recomputes all.
+    ``fast``: whether compiled kernels are used where there are any (None: by size). ``energy`` gathers rounding errors
+    from block to block; :meth:`settle` recomputes all.
     """
 
-    def __init__(self, system: System, spins: SpinArray, budget: int) -> None:
+    def __init__(self, system: System, spins: SpinArray, budget: int, fast: bool | None = None) -> None:
         self.system, self.budget = system, min(budget, system.size)
         self.spins: SpinArray = np.array(spins, dtype=np.int8)
         pairs = self.budget * (self.budget - 1) // 2
         room = max(1, pairs if system.dense else min(pairs, len(system.rows[1]) // 2))
         self.value, self.fields = np.empty(room), np.empty(max(1, self.budget))
         self.row, self.column = np.empty(room, np.int64), np.empty(room, np.int64)
-        fast = system.size >= FAST and kernels.available()
+        fast = (system.size >= FAST if fast is None else fast) and kernels.available()
         shape = "dense" if system.dense else "sparse"
         plain: Any = dense if system.dense else kernels
         self.cutter, self.putter = (getattr(kernels if fast else plain, f"{verb}_{shape}") for verb in ("cut", "put"))
@@ -92,11 +93,11 @@ class State:
 
     def blocks(self, order: IntArray) -> list[IntArray]:
         """All spins in blocks, begun in ``order`` [n]: grown along couplings where these are sparse, small pieces
-        joined; chunks of the order itself where they are dense."""
+        joined; chunks of the order itself where they are dense. Numbers ascend in each."""
         n, size = self.system.size, self.budget
         if self.system.dense:
             count = -(-n // size)
-            return np.array_split(order, count) if n else []
+            return [np.sort(part) for part in np.array_split(order, count)] if n else []
         indptr, indices, _ = self.system.rows
         members, starts = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
         count = self.grower(indptr, indices, order, size, np.zeros(n, np.bool_), members, starts)
@@ -104,7 +105,7 @@ class State:
         for left, right in pairwise([*starts[1 : count + 1].tolist(), 2 * n + size]):
             if right - cuts[-1] > size:
                 cuts.append(left)
-        return [members[left:right] for left, right in pairwise(cuts)]
+        return [np.sort(members[left:right]) for left, right in pairwise(cuts)]
 
 
 def energies(form: IsingForm, spins: SpinArray) -> FloatArray:

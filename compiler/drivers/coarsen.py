@@ -26,7 +26,7 @@ from ..coarsen.device import Device
 from ..coarsen.levels import Level, coarsened
 from ..coarsen.matching import MATCHINGS
 from ..coarsen.reduction import Reduced, reduced
-from ..coarsen.state import State
+from ..coarsen.state import FAST, State
 from ..coarsen.system import System
 
 MODES = ("auto", "levels", "anneal")
@@ -125,6 +125,7 @@ class Search:
 
     def __init__(self, rule: Coarsen, system: System, device: Device) -> None:
         self.rule, self.system, self.device = rule, system, device
+        device.fast = system.size >= FAST
         self.rng = np.random.default_rng(device.limits.seed)
         self.kept: list[tuple[float, SpinArray]] = []
         self.levels: list[Level] = []
@@ -185,7 +186,7 @@ class Search:
         if not device.over:
             found = device.sample(coarsest.form(), max(rule.reads, 10))
             spins = found[0] if len(found) else spins
-        state = State(coarsest, spins, device.budget)
+        state = State(coarsest, spins, device.budget, device.fast)
         self.keep((yield from upward(self.levels, state, device, self.rng, SOLVE, rule.reads)))
 
     def cool(self, passes: int) -> Generator[Event, None, None]:
