@@ -127,7 +127,7 @@ class Entering:
     @property
     def terms(self) -> int:
         """More roundings than a product in Y Y^T or Y p goes through."""
-        return self.rows.shape[1] + 2 * len(self.held) + 20
+        return int(self.rows.shape[1]) + 2 * len(self.held) + 20
 
     def square(self) -> FloatArray:
         """Y Y^T."""
