@@ -57,8 +57,8 @@ def methods() -> dict[str, Method]:
         "interval": lambda task, seconds: by_bounds(task, False),
         "crown": lambda task, seconds: by_bounds(task, True),
     }
-    drivers = [key for key in DRIVERS if key in ("verify", "bisect", "branch", "lipschitz-prove", "milp-prove", "alpha")]
-    return found | {key: by_driver(key) for key in drivers}
+    known = ("verify", "bisect", "branch", "lipschitz-prove", "milp-prove", "alpha")
+    return found | {key: by_driver(key) for key in DRIVERS if key in known}
 
 
 def judged(asked: cases.Question, answer: Answer, wrong: Array) -> str:
