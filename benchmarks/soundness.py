@@ -12,6 +12,8 @@ answers   certified answers of random mixed-integer programs, and changed certif
 squares   no coupler dropped from a 20-bit least-squares model
 networks  claims about random networks (up to 12 units, all activations) by every method, against phase enumeration with
           LPs or sampling; certificates checked; bounds against 10^6 points per activation (tests/verification_sweep.py)
+ising     brackets of random Ising problems and QUBOs (up to 13 spins, whole, decimal and normal couplings, fields, both
+          senses) by odd cycles and semidefinite bounds, against enumeration and check (tests/ising_cases.py)
 lipschitz brackets of random networks (1 to 3 hidden layers, residual, both norms, boxes) against enumeration of all
           patterns; run to the end they close, and check accepts them (tests/lipschitz_cases.py)
 """
@@ -185,6 +187,19 @@ def networks(count: int, seed: int) -> bool:
     return good
 
 
+def ising(count: int, seed: int) -> bool:
+    """Certified brackets of Ising problems against enumeration."""
+    import ising_cases
+
+    found: Counter[str] = Counter()
+    for number in range(count):
+        status, wrong = ising_cases.swept(1_000_000 * seed + number)
+        found[f"WRONG, case {number}: {wrong[0]}" if wrong else status] += 1
+    for outcome, number in sorted(found.items()):
+        print(f"  {outcome:<45} {number}", flush=True)
+    return not any("WRONG" in outcome for outcome in found)
+
+
 def lipschitz(count: int, seed: int) -> bool:
     """Brackets of formal Lipschitz constants of random networks against enumeration."""
     import lipschitz_cases
@@ -201,7 +216,7 @@ def lipschitz(count: int, seed: int) -> bool:
 SWEEPS = {
     "families": families, "models": models, "rows": rows, "laws": laws, "passes": passes, "weights": weights,
     "squares": squares, "answers": answers, "networks": networks,
-    "lipschitz": lipschitz,
+    "ising": ising, "lipschitz": lipschitz,
 }  # fmt: skip
 
 

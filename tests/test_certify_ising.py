@@ -10,11 +10,13 @@ from typing import Any
 import dimod
 import numpy as np
 import pytest
-from ising_cases import ended, graph, ising, maximum, torus
+from click.testing import CliRunner
+from ising_cases import ended, graph, ising, maximum, swept, torus
 
 import isinglass
 from isinglass import certification
 from isinglass.api import lp_tool, make_solver
+from isinglass.cli import cli
 from isinglass.compiler.drivers import certify_ising, certify_milp
 from isinglass.compiler.drivers.certify_ising import certify, order, sampled
 from isinglass.export import certified, load
@@ -126,6 +128,11 @@ def test_a_problem_with_fields_as_dimod_states_it() -> None:
     assert answer.status == "optimal"
     assert answer.value == pytest.approx(best, abs=1e-9)
     assert checked(problem, answer).verdict == "accepted"
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_problems(first: int) -> None:
+    assert {seed: wrong for seed in range(first, first + 10) if (wrong := swept(seed)[1])} == {}
 
 
 # -- which way --------------------------------------------------------------------------------------------------------
@@ -257,3 +264,18 @@ def test_decoded_samples_get_a_bound(tmp_path: Path) -> None:
     assert checked(problem, answer).verdict == "accepted"
     with pytest.raises(Refused, match="only bundles of optimisation problems"):
         certified(object(), answer)
+
+
+def test_decode_certifies_from_the_command_line(tmp_path: Path) -> None:
+    runner, folder = CliRunner(), str(tmp_path / "bundle")
+    problem = ising(torus(4, 1))
+    isinglass.compile(problem, "ising").save(folder)
+    spins = np.random.default_rng(0).choice([-1, 1], 16)
+    samples = tmp_path / "samples.csv"
+    samples.write_text(",".join(problem.labels()) + "\n" + ",".join(map(str, spins)) + "\n")
+    plain = json.loads(runner.invoke(cli, ["decode", folder, str(samples), "--json"]).output)
+    assert plain["status"] == "witnessed"
+    result = runner.invoke(cli, ["decode", folder, str(samples), "--certify", "--timeout", "20", "--json"])
+    told = json.loads(result.output)
+    assert (told["status"], told["basis"]) == ("optimal", "certificate")
+    assert told["value"] <= plain["value"]

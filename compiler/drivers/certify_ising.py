@@ -34,15 +34,17 @@ from ...ir.types import FloatArray
 from ._ising_bounds import ByCycles, ByVectors, Found, Way
 from .certify_milp import accepted, flat, source_bound
 
-SHARE, TRIAL = 0.25, 10.0
+SHARE, TRIAL = 0.2, 10.0
 """Part of the time, and most seconds, that the first way has before the other one may be tried."""
 SMALL_GAP = 0.02
 """Relative gap from which on the other way isn't tried."""
-CYCLE_EDGES, VECTOR_SPINS = 300_000, 6_000
+CYCLE_EDGES, VECTOR_SPINS = 300_000, 3_000
 """Most couplings for odd cycles, most spins for semidefinite programs."""
 SAMPLING, SWEEPS, SPIN_SECONDS, EDGE_SECONDS = 0.5, 1000, 1.3e-8, 7e-10
 """Seconds for samples; what a sweep of simulated annealing takes for each spin and each coupling."""
-SPARSE = 8.0
+DENSE = 16.0
+"""Mean number of neighbours from which on odd cycles are of no use, unless there are few spins."""
+SPARSE = 6.0
 """Mean number of neighbours up to which odd cycles come first."""
 TOLERANCE = 1e-9
 """Relative gap of an answer that is called optimal: what float64 objectives are off by."""
@@ -209,7 +211,7 @@ def order(form: SpinForm) -> list[str]:
     names = ["cycles", "vectors"] if degree <= SPARSE else ["vectors", "cycles"]
     if form.spins > VECTOR_SPINS:
         names.remove("vectors")
-    if count > CYCLE_EDGES or degree > max(2 * SPARSE, 4000 / used):
+    if count > CYCLE_EDGES or degree > max(DENSE, 4000 / used):
         names.remove("cycles")
     if not names:
         raise Refused(f"{form.spins:,} spins with {count:,} couplings are more than bounds are computed for",
