@@ -1,11 +1,14 @@
-"""Which unit of a node to split on: the most ambiguous ones are tried, the one whose sides fall furthest is taken."""
+"""Which unit of a node to split on: of the most ambiguous ones, that with the greatest product of falls in a trial."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ...ir.types import AnyArray, FloatArray, IntArray
-from .nodes import SHARE, Node
+from .nodes import Node
+
+LEAST = 1e-7
+"""Relative fall of a bound that a side counts with at least."""
 
 
 def candidates(node: Node, count: int) -> IntArray:
@@ -26,8 +29,8 @@ def sides(patterns: AnyArray, owner: IntArray, units: IntArray) -> AnyArray:
 def chosen(values: FloatArray, owner: IntArray, bounds: FloatArray, floor: float) -> IntArray:
     """The best candidate [B] of each owner; ``values`` [C, 2] estimate the bounds of the sides, below ``floor`` all
     is one."""
-    fall = np.maximum(bounds[owner, None] - np.maximum(values, floor), 0.0)
-    score = fall.min(axis=1) + SHARE * fall.max(axis=1)
+    fall = 1.0 - np.maximum(values, floor) / bounds[owner, None]
+    score = np.maximum(fall, LEAST).prod(axis=1)
     order = np.lexsort((np.arange(len(owner)), -score, owner))
     first = np.flatnonzero(np.diff(owner[order], prepend=-1))
     return np.asarray(order[first], dtype=np.int64)

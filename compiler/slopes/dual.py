@@ -27,8 +27,8 @@ from ...ir.types import AnyArray, BoolArray, FloatArray, IntArray
 
 COARSEST = 0.5
 STEP, TRIES = 4.0, 20
-LEAST = 1e-9
-"""A finer repair has to gain this much relatively to be followed by a still finer one."""
+SPARED = 100.0
+"""A repair that gains less than this times the finest one, relatively, is not followed by finer ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,9 @@ class Dual:
     rows: FloatArray
     gram: FloatArray
     norm: str
-    reads: BoolArray
+    last: BoolArray
     fed: BoolArray
+    links: AnyArray
 
     @classmethod
     def of(cls, form: SlopeForm, functional: int, norm: str) -> Dual:
@@ -77,7 +78,19 @@ class Dual:
         if form.errors is not None:
             reached = reached | form.errors[1].any(axis=1)
             reads |= np.vstack([form.errors[0], form.errors[2][functional]]) > 0
-        return cls(form.within, ports, weights, inputs, level, rows, gram, norm, reads, reached)
+        return cls(
+            form.within,
+            ports,
+            weights,
+            inputs,
+            level,
+            rows,
+            gram,
+            norm,
+            reads[-1],
+            reached,
+            reads[:-1].astype(np.float32),
+        )
 
     @property
     def depth(self) -> int:
@@ -86,12 +99,12 @@ class Dual:
     def used(self, pattern: AnyArray) -> BoolArray:
         """Units [F] on some way from the inputs to the functional past none that is held off."""
         there = np.asarray(pattern != 0)
-        ahead = self.reads[-1] & there
+        ahead = self.last & there
         for _ in range(self.depth):
-            ahead |= self.reads[:-1][ahead].any(axis=0) & there
+            ahead |= (ahead.astype(np.float32) @ self.links > 0) & there
         found = self.fed & ahead
         for _ in range(self.depth):
-            found |= self.reads[:-1, found].any(axis=1) & ahead
+            found |= (self.links @ found.astype(np.float32) > 0) & ahead
         return np.asarray(found)
 
     def held(self, pattern: AnyArray) -> Held:
@@ -124,19 +137,28 @@ class Dual:
         """
         d, held = _positive(np.asarray(d, np.float64)), self.held(pattern)
         t, gram = _positive(np.asarray(multiplier, np.float64)[held.free]), self.port_gram(d)
-        total = float(d.sum())
+        through = held.ports @ gram
+        matrices = Matrices(
+            held,
+            through @ held.ports.T,
+            through @ held.inputs,
+            float(held.inputs @ gram @ held.inputs),
+            float(d.sum()),
+            t,
+        )
         best, grade, rising = Bounded(np.inf, d, multiplier, hint), min(max(hint, finest), COARSEST), False
         for _ in range(TRIES):
-            value, scaled = self._graded(held, gram, total, t, grade)
-            if not value < best.value * (1 - LEAST):
+            value, scaled = matrices.graded(grade, self.depth)
+            if not value < best.value:
                 if np.isfinite(best.value):
                     break
                 rising, grade = True, grade * STEP
             else:
                 whole = np.zeros(len(pattern))
                 whole[held.free] = scaled
+                enough = best.value - value < SPARED * finest * value
                 best = Bounded(value, d * (1 + grade) ** self.depth, whole, grade)
-                if rising or grade <= finest:
+                if rising or enough or grade <= finest:
                     break
                 grade = max(grade / STEP, finest)
         return best
@@ -146,34 +168,37 @@ class Dual:
         growth = (1 + grade) ** (self.depth - 1 - self.level)
         return (d * (1 + grade) ** self.depth).astype(d.dtype), (multiplier * growth).astype(multiplier.dtype)
 
-    def _graded(
-        self, held: Held, gram: FloatArray, total: float, t: FloatArray, grade: float
-    ) -> tuple[float, FloatArray]:
-        """Bound and T [F'] under one repair."""
+
+@dataclass(frozen=True, eq=False)
+class Matrices:
+    """A node's parts of P and b: ``square`` E gram E^T [F', F'], ``edge`` [F'] and ``corner`` with the ports of q."""
+
+    held: Held
+    square: FloatArray
+    edge: FloatArray
+    corner: float
+    total: float
+    multiplier: FloatArray
+
+    def graded(self, grade: float, depth: int) -> tuple[float, FloatArray]:
+        """Bound and T [F'] under one repair; inf where P is not positive definite."""
         growth = 1 + grade
-        t, gram, total = (
-            t * growth ** (self.depth - 1 - held.level),
-            gram * growth**-self.depth,
-            total * growth**self.depth,
-        )
-        through = held.ports @ gram
-        lower = held.within + 0.5 * (through @ held.ports.T) * t
-        lower = t[:, None] * lower
-        matrix = -lower - lower.T
-        matrix[np.diag_indices_from(matrix)] += 2 * t
-        edge = held.units + t * (through @ held.inputs)
-        tau = float(held.inputs @ gram @ held.inputs)
+        shrunk = growth**-depth
+        t = self.multiplier * growth ** (depth - 1 - self.held.level)
+        tau = self.corner * shrunk
         if len(t):
-            diagonal = matrix.diagonal()
-            if not (diagonal > 0).all():
+            s = np.sqrt(t)
+            # Diag(1/s) P Diag(1/s) below its diagonal, Z being lower triangular
+            matrix = self.held.within * (-1 / s)
+            matrix -= self.square * (s * shrunk)
+            matrix *= s[:, None]
+            matrix[np.diag_indices_from(matrix)] += 2
+            factor, failed = lapack.dpotrf(matrix.T, lower=0, clean=0, overwrite_a=1)
+            if failed or not np.isfinite(factor[-1, -1]):
                 return np.inf, t
-            scale = 1 / np.sqrt(diagonal)
-            factor, failed = lapack.dpotrf(matrix * scale[:, None] * scale, lower=1)
-            if failed:
-                return np.inf, t
-            half = solve_triangular(factor, edge * scale, lower=True, check_finite=False)
+            half, _ = lapack.dtrtrs(factor, self.held.units / s + self.edge * (s * shrunk), lower=0, trans=1)
             tau += float(half @ half)
-        return float(np.sqrt(max(tau, 0.0) * total)), t
+        return float(np.sqrt(max(tau, 0.0) * self.total / shrunk)), t
 
 
 @dataclass(frozen=True, eq=False)

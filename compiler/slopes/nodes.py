@@ -74,15 +74,11 @@ class Node:
 def ambiguity(found: Sweep, node: int) -> AnyArray:
     """What the value loses at once, at fixed vectors, when unit j is held: [F] in float32.
 
-    On: (|G| |z| - G.z) / 2, off: (|G| |z| + G.z) / 2. The lesser loss counts, and a part of the greater one.
+    On: (|G| |z| - G.z) / 2, off: (|G| |z| + G.z) / 2; the geometric mean of both counts.
     """
     along = np.einsum("fr,fr->f", found.back[:, node], found.z[:, node])
     most = found.pull[:, node] * found.length[:, node]
-    less, more = most - np.abs(along), most + np.abs(along)
-    return np.asarray(np.maximum(less, 0) + SHARE * more, dtype=np.float32)
-
-
-SHARE = 0.2
+    return np.asarray(np.sqrt(np.maximum(most - along, 0)) * np.sqrt(np.maximum(most + along, 0)), dtype=np.float32)
 
 
 def patterns_of(nodes: list[Node]) -> AnyArray:

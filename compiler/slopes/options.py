@@ -30,7 +30,7 @@ class SlopeOptions:
     probe: int = 4
     sweeps: int = 12
     rounds: int = 3
-    slack: float = 3e-3
+    slack: float = 6e-3
     noise: float = 0.1
 
 
