@@ -1,9 +1,6 @@
 """Piecewise linear functions as relu and affine rows.
 
-rewrites: leaky-relu, hardtanh and max:
-  y = leaky-relu(x; alpha):  h = relu(x), g = h - x, y = h - alpha g
-  y = hardtanh(x; lo, hi):   y = lo + relu(x - lo) - relu(x - hi); one-sided where a side is infinite
-  y = max(a, b, ...):        max(a, b) = b + relu(a - b), halves first
+rewrites: leaky-relu, hardtanh and max, as ``ir/relu_rows.py`` says
 needs: nothing
 adds: real blocks ``<y>.<part>`` and the rows and relus that compute them; ``bound-intervals`` gives them bounds
 guarantee: same feasible set, optimum kept: every coefficient is a number of the function or 1, so the rows, read as
@@ -12,33 +9,15 @@ guarantee: same feasible set, optimum kept: every coefficient is a number of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
-
-from ...ir.affine import Affine
-from ...ir.blocks import Arg, Block, Fn, Lin, Var
-from ...ir.definition import Apply, Sum
 from ...ir.errors import UsageError
-from ...ir.function import Function
-from ...ir.functions.hardtanh import Hardtanh
-from ...ir.functions.leaky_relu import LeakyRelu
 from ...ir.functions.max import Max
-from ...ir.functions.relu import Relu
-from ...ir.ledger import Note
-from ...ir.lift.complete import Complete
-from ...ir.lifting import Lift, Record
-from ...ir.operator import Operator
-from ...ir.operators.gather import Gather
-from ...ir.operators.identity import Identity
+from ...ir.lifting import Lift
 from ...ir.problem import Problem
+from ...ir.relu_rows import WRITERS, as_relu
 from ...ir.step import Step
-
-Term = tuple[Arg, float]
-"""A factor times elements of a block."""
-Writers = dict[type[Function], Callable[["Parts", Any], None]]
 
 
 @dataclass(frozen=True)
@@ -55,119 +34,5 @@ class ActivationsToRelu:
             raise UsageError(f"activations-to-relu: which = {self.which}", hint="all or max")
 
     def run(self, problem: Problem) -> Step:
-        writers: Writers = WRITERS if self.which == "all" else {Max: maximum}
-        blocks: list[Block] = []
-        records: list[Record] = []
-        notes: list[Note] = []
-        for block in problem.blocks:
-            writer = writers.get(type(block.function)) if isinstance(block, Fn) else None
-            if writer is None or not isinstance(block, Fn):
-                blocks.append(block)
-                continue
-            parts = Parts(problem, block)
-            writer(parts, block.function)
-            blocks += parts.blocks
-            records += parts.records
-            notes.append(Note("activations-to-relu", "written as relu", block.name, problem.vars[block.output].size))
-        return Step(problem.with_blocks(blocks), Lift(tuple(records)), ledger=tuple(notes)) if notes else Step(problem)
-
-
-@dataclass(eq=False)
-class Parts:
-    """What takes the place of one function block, as it is put together."""
-
-    problem: Problem
-    fn: Fn
-    blocks: list[Block] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        return self.problem.vars[self.fn.output].size
-
-    def affine(self, terms: list[Term], offset: float = 0.0) -> Affine:
-        """offset + the sum of terms, as a map of whole blocks."""
-        found = Affine(np.full(self.size, offset))
-        for arg, factor in terms:
-            width = self.width(arg)
-            whole = Identity(width, factor)
-            index, weight = arg.index, np.full(self.size, factor)
-            operator: Operator = whole if index is None else Gather(index, weight, width)
-            found = found.plus(Affine(np.zeros(self.size), {arg.variable: operator}))
-        return found
-
-    def width(self, arg: Arg) -> int:
-        """Elements of the block that an argument picks from; blocks made here have one for each output."""
-        return self.problem.vars[arg.variable].size if arg.variable in self.problem.vars else self.size
-
-    def sum(self, part: str, terms: list[Term], offset: float = 0.0) -> Arg:
-        """A new block that a row computes."""
-        name, affine = self.fresh(part), self.affine(terms, offset)
-        self.blocks += [self.variable(name), self.row(name, affine)]
-        self.records.append(Complete(name, Sum(affine)))
-        return Arg(name)
-
-    def relu(self, part: str, arg: Arg) -> Arg:
-        """A new block: relu of elements of another."""
-        name = self.fresh(part)
-        self.blocks += [self.variable(name), Fn(f"{name}.def", name, Relu(), (arg,), origin=self.fn.origin)]
-        self.records.append(Complete(name, Apply(Relu(), (arg,))))
-        return Arg(name)
-
-    def output(self, terms: list[Term], offset: float = 0.0) -> None:
-        """The function's own output as a sum."""
-        self.blocks.append(self.row(self.fn.output, self.affine(terms, offset), self.fn.name))
-
-    def row(self, name: str, affine: Affine, title: str = "") -> Lin:
-        parts = {**affine.parts, name: Identity(self.size, -1.0)}
-        own = title or f"{name}.def"
-        return Lin(own, parts, "==", 0.0 - affine.offset, "dyadic", defines=name, origin=self.fn.origin)
-
-    def variable(self, name: str) -> Var:
-        return Var.of(name, "real", (self.size,), origin=f"part:{self.fn.output}")
-
-    def fresh(self, part: str) -> str:
-        return self.problem.fresh(f"{self.fn.output}.{part}")
-
-
-def leaky_relu(parts: Parts, function: LeakyRelu) -> None:
-    (x,) = parts.fn.args
-    high = parts.relu("high", x)
-    low = parts.sum("low", [(high, 1.0), (x, -1.0)])
-    parts.output([(high, 1.0), (low, -function.alpha)])
-
-
-def hardtanh(parts: Parts, function: Hardtanh) -> None:
-    (x,) = parts.fn.args
-    terms, offset = [(x, 1.0)], 0.0
-    if np.isfinite(function.lo):
-        above = parts.relu("above", parts.sum("from-lo", [(x, 1.0)], -function.lo))
-        terms, offset = [(above, 1.0)], function.lo
-    if np.isfinite(function.hi):
-        terms.append((parts.relu("beyond", parts.sum("from-hi", [(x, 1.0)], -function.hi)), -1.0))
-    parts.output(terms, offset)
-
-
-def maximum(parts: Parts, function: Max) -> None:
-    """Pairs of neighbours, then pairs of those, and so on; the last pair is the output."""
-    left, count = list(parts.fn.args), 0
-    while len(left) > 1:
-        rest = left[len(left) // 2 * 2 :]
-        pairs = list(zip(left[::2], left[1::2], strict=False))
-        found = []
-        for one, two in pairs:
-            count += 1
-            more = parts.relu(f"more-{count}", parts.sum(f"gap-{count}", [(one, 1.0), (two, -1.0)]))
-            if len(left) == 2:
-                parts.output([(two, 1.0), (more, 1.0)])
-                return
-            found.append(parts.sum(f"max-{count}", [(two, 1.0), (more, 1.0)]))
-        left = found + rest
-    parts.output([(left[0], 1.0)])
-
-
-WRITERS: Writers = {
-    LeakyRelu: leaky_relu,
-    Hardtanh: hardtanh,
-    Max: maximum,
-}
+        written = as_relu(problem, tuple(WRITERS) if self.which == "all" else (Max,))
+        return Step(written.problem, Lift(written.records), ledger=written.notes) if written.notes else Step(problem)
