@@ -203,3 +203,19 @@ def test_units_that_no_input_reaches() -> None:
     for norm in ("linf", "l2"):
         true, found = truth(dead, norm), run(dead, norm)
         assert true <= found.upper <= true * (1 + 1e-8)
+
+
+def test_checker_loses_next_to_nothing() -> None:
+    """Leaves with held units: their numbers, taken at face value, and what the checker proves of them."""
+    form = random_form((6, 8, 8, 1), 4)
+    tree = run(form, options=SlopeOptions(gap=1e-9, nodes=60)).tree
+    for fixed, d, multiplier in zip(tree.fixed(), tree.outer, tree.multiplier, strict=True):
+        plain = form.fixed(fixed)
+        t, x = multiplier[np.isnan(fixed)], plain.inputs
+        scaled = t[:, None] * plain.within
+        matrix = 2 * np.diag(t) - scaled - scaled.T - (t[:, None] * x / d) @ (t[:, None] * x).T
+        if not len(t) or (t <= 0).any() or np.linalg.eigvalsh(matrix)[0] < 1e-6:
+            continue
+        border = plain.unit_weights[0] + t * (x @ (plain.input_weights[0] / d))
+        tau = plain.input_weights[0] @ (plain.input_weights[0] / d) + border @ np.linalg.solve(matrix, border)
+        assert leaf_upper(form, 0, "linf", fixed, d, multiplier) == pytest.approx(np.sqrt(tau * d.sum()), rel=1e-9)

@@ -179,7 +179,10 @@ class Scaled:
         long = float(np.sqrt(y @ y)) * SLACK + TINY
         p = found.direct * (e / one)
         p_error = SLACK * float(np.linalg.norm(found.direct_error * (e / one))) + gamma(4) * float(np.linalg.norm(p))
-        p_long = float(np.linalg.norm(p)) * SLACK + p_error + TINY
+        p_length = float(np.linalg.norm(p))
+        p_long = p_length * SLACK + p_error + TINY
+        # SLACK is for terms that pay for errors; p . p itself must not be widened by as much
+        direct = (p_length * (1 + gamma(len(p) + 8)) + SLACK * p_error + TINY) ** 2 * (1 + gamma(8))
         within = s[:, None] * found.within / s
         base = -within - within.T
         base[np.diag_indices(len(s))] += 2.0
@@ -192,8 +195,7 @@ class Scaled:
             + sums * long * p_long + y_error * p_long + long * p_error
         )  # fmt: skip
         return cls(
-            base, entering.square(), SLACK * error + TINY, r, entering.image(p), SLACK * border_error + TINY,
-            p_long**2 * SLACK,
+            base, entering.square(), SLACK * error + TINY, r, entering.image(p), SLACK * border_error + TINY, direct
         )  # fmt: skip
 
     def need(self, diagonal: FloatArray, border: FloatArray) -> float:
