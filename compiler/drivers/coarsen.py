@@ -32,14 +32,16 @@ from ..coarsen.system import System
 MODES = ("auto", "levels", "anneal")
 SOLVE = 50
 """Sweeps of a call that re-solves a block."""
-PASSES = 600
+PASSES = 900
 """Passes over all blocks on the schedule, unless calls are stated."""
-SHARE = 0.8
+FEWEST = 40
+"""Calls for each block from which ``auto`` uses the schedule."""
+SHARE = 0.85
 """Share of calls and time that the schedule gets; the rest is for cycles."""
 EARLY = 0.1
 """Share of calls for cycles before the schedule: where they do well, nothing else is needed."""
-PATIENCE = 12
-"""Cycles without gain that end a search."""
+PATIENCE, LAST = 12, 4
+"""Cycles without gain that end a search; fewer after a schedule that did better than they."""
 KEPT = 16
 """Samples that are returned at the most."""
 
@@ -63,7 +65,7 @@ class Coarsen:
     """A sampler made of a sampler. ``device``: a solver (``backends/solver.py``) that takes ``budget`` spins.
 
     ``mode``: ``levels`` (coarsening and V-cycles), ``anneal`` (a common cooling schedule first), ``auto``: the latter
-    for devices that take a start and temperatures, since it makes many calls. ``calls``: at the most (0: by size).
+    for devices that take a start and temperatures, where many calls may be made. ``calls``: at the most (0: by size).
     ``matching``: embedding or weight. ``reads``: samples of a call that re-solves a block.
     """
 
@@ -162,14 +164,17 @@ class Search:
             return
         yield Event(f"coarsen: {n} spins")
         yield from self.from_above()
-        anneals = self.rule.mode == "anneal" or (self.rule.mode == "auto" and device.anneals)
         blocks = -(-n // self.block)
         total = self.rule.calls or round(PASSES / SHARE) * blocks
+        many = device.anneals and total >= FEWEST * blocks
+        anneals = self.rule.mode == "anneal" or (self.rule.mode == "auto" and many)
+        patience = PATIENCE
         if anneals:
             if not self.system.dense:
                 yield from self.cycles(round(EARLY * total), 1)
-            yield from self.cool(max(1, round(SHARE * (total - device.calls) / blocks)))
-        yield from self.cycles(total, PATIENCE)
+            cooler = yield from self.cool(max(1, round(SHARE * (total - device.calls) / blocks)))
+            patience = LAST if cooler else PATIENCE
+        yield from self.cycles(total, patience)
 
     @property
     def block(self) -> int:
@@ -189,9 +194,9 @@ class Search:
         state = State(coarsest, spins, device.budget, device.fast)
         self.keep((yield from upward(self.levels, state, device, self.rng, SOLVE, rule.reads)))
 
-    def cool(self, passes: int) -> Generator[Event, None, None]:
+    def cool(self, passes: int) -> Generator[Event, None, bool]:
         """All blocks on one schedule, and again from where it is warm; what a sparse system has in common with the best
-        is merged each time, so that the better parts of both stay."""
+        is merged each time, so that the better parts of both stay. Whether the first cooling found anything better."""
         first = State(self.system, self.best, self.block)
         whole = Schedule.of(first, min(passes, FIRST))
         for schedule in whole.parts(passes, SHARE):
@@ -206,7 +211,8 @@ class Search:
                 again = combined(self.system, *both, self.device, self.rng, SOLVE, self.rule.reads)
                 better |= self.keep((yield from again))
             if not better and not schedule.begin:
-                break  # cycles did better
+                return False
+        return True
 
     def cycles(self, total: int, patience: int) -> Generator[Event, None, None]:
         """V-cycles from the best, until so many in a row bring nothing, or there have been ``total`` calls."""
