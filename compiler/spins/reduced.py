@@ -11,7 +11,6 @@ from scipy import sparse
 from ...ir.spin_form import SpinForm
 from ...ir.types import BoolArray, IntArray
 
-
 DENSE = 300
 """Up to so many spins couplings are held densely: sparse arrays cost more than they save."""
 
@@ -34,7 +33,7 @@ def reduced(form: SpinForm, fixed: Any) -> Reduced:
     held = np.flatnonzero(signs)
     rows = form.rows[:, free]
     quadratic, constant = form.quadratic, form.constant
-    if sparse.issparse(quadratic) and form.spins <= DENSE:
+    if quadratic is not None and not isinstance(quadratic, np.ndarray) and form.spins <= DENSE:
         quadratic = quadratic.toarray()
     if len(held) > 1:
         rows[:, 0] = form.rows[:, held] @ signs[held]

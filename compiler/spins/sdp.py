@@ -233,6 +233,14 @@ def unit(vectors: FloatArray, default: FloatArray) -> FloatArray:
     return np.where(lengths > 1e-20, vectors / np.maximum(lengths, 1e-20), default)
 
 
+def widened(vectors: AnyArray, share: float, seed: int) -> AnyArray:
+    """Vectors [N, k] with ``share`` times as many dimensions, the new ones small and random."""
+    rows, width = vectors.shape
+    drawn = np.random.default_rng(seed).standard_normal((rows, int(np.ceil(share * width)) - width))
+    wide = np.concatenate([vectors, 0.03 * drawn.astype(vectors.dtype)], axis=1)
+    return unit(wide, wide)
+
+
 def random_vectors(spins: int, seed: int, rank: int | None = None) -> FloatArray:
     """Unit vectors [N, k], k = ceil(sqrt(2 N)) if not told."""
     width = rank or int(np.ceil(np.sqrt(2 * spins)))

@@ -24,7 +24,7 @@ from ..search.clock import Clock
 from .bounding import BELOW, ROOT, child, cut, plain, rooted
 from .reduced import reduced
 from .rounding import rounded
-from .sdp import random_vectors, relax
+from .sdp import random_vectors, relax, widened
 from .tree import Node, certificate, worst
 
 WORK = 6e9
@@ -34,6 +34,8 @@ CUT_SPINS = 700
 ACCURACY, ALONE, LARGE = 1e-6, 4e-6, 1e-4
 """How near the root's bound comes to the relaxation's value, relatively: before branching, without, and beyond
 ``CUT_SPINS``."""
+WIDER = 1.4
+"""With cuts more dimensions are of use: solutions on which many triangles are tight have a higher rank."""
 SHARE = 0.5
 """Of the time, for the vectors of a large form; its proof takes seconds."""
 STORED = 30_000_000
@@ -171,6 +173,8 @@ class Search:
     def cut_phase(self) -> Generator[Event, None, None]:
         """Best first, every node with cuts."""
         self.root = self.relaxed.again()
+        assert self.root.vectors is not None
+        self.root.vectors = widened(self.root.vectors, WIDER, self.options.seed)
         cut(self.form, self.root, reduced(self.form, self.root.fixed), ROOT, self.unit, self.clock)
         self.improve(self.root)
         yield self.event(self.root.upper)
