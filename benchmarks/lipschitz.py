@@ -128,7 +128,7 @@ def anytime(report: Report, options: argparse.Namespace) -> None:
             continue
         answer, seconds = report.ask(f"net2_256 in {limit:g} s", net(options, "net2_256"), output=CLASS, timeout=limit)
         report.goal(f"256: gap in {limit:g} s", answer.upper / answer.lower - 1, wanted, stretch)
-        report.goal(f"256: seconds of {limit:g}", seconds, 1.05 * limit)
+        report.goal(f"256: seconds of {limit:g}", seconds, late(limit))
 
 
 def deep(report: Report, options: argparse.Namespace) -> None:
@@ -136,7 +136,7 @@ def deep(report: Report, options: argparse.Namespace) -> None:
         for limit, (wanted, stretch) in goals.items():
             answer, seconds = report.ask(f"{name} in {limit} s", net(options, name), output=CLASS, timeout=limit)
             report.goal(f"{name}: upper / lower in {limit} s", answer.upper / answer.lower, wanted, stretch)
-            report.goal(f"{name}: seconds of {limit}", seconds, 1.05 * limit)
+            report.goal(f"{name}: seconds of {limit}", seconds, late(limit))
 
 
 def many(report: Report, options: argparse.Namespace) -> None:
@@ -157,7 +157,7 @@ def vnncomp(report: Report, options: argparse.Namespace) -> None:
         path = folder / f"mnist-net_{size}.onnx"
         answer, seconds = report.ask(f"{size} in {limit:g} s", path, output=CLASS, timeout=limit)
         report.goal(f"{size}: gap", answer.upper / answer.lower - 1, wanted)
-        report.goal(f"{size}: seconds of {limit:g}", seconds, 1.05 * limit)
+        report.goal(f"{size}: seconds of {limit:g}", seconds, late(limit))
 
 
 def local(report: Report, options: argparse.Namespace) -> None:
@@ -176,6 +176,11 @@ def local(report: Report, options: argparse.Namespace) -> None:
 TABLES: dict[str, Table] = {
     "root": root, "exact": exact, "anytime": anytime, "deep": deep, "many": many, "vnncomp": vnncomp, "local": local,
 }  # fmt: skip
+
+
+def late(limit: float) -> float:
+    """When a call with a time limit has to be back: a few percent later, and a tenth of a second for a busy machine."""
+    return 1.05 * limit + 0.1
 
 
 def net(options: argparse.Namespace, name: str) -> Path:
