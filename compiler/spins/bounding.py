@@ -28,6 +28,8 @@ class Effort:
 
 ROOT = Effort(tuple((0.98**r, 20, 2000 if r % 2 == 0 else 0) for r in range(60)), 40, 8000)
 BELOW = Effort(((0.75, 12, 600), (0.37, 12, 0)), 20, 6000)
+OVERHEAD = 1e7
+"""What a node costs beside its multiplications, in these."""
 STRETCH = 8
 """Sweeps between two looks at a node without cuts."""
 
@@ -72,7 +74,7 @@ def plain(form: SpinForm, node: Node, small: Reduced, goal: float, sweeps: int, 
             if node.upper <= goal:
                 break
     per_sweep = small.form.spins * ascent.vectors.shape[1] * (2 * len(small.form.rows) + small.form.spins)
-    return float(done * per_sweep + small.form.spins**2 * (small.form.spins + len(small.form.rows)))
+    return float(OVERHEAD + done * per_sweep + small.form.spins**2 * (small.form.spins + len(small.form.rows)))
 
 
 def cut(form: SpinForm, node: Node, small: Reduced, effort: Effort, unit: float, clock: Clock | None = None) -> None:

@@ -27,7 +27,7 @@ from .rounding import rounded
 from .sdp import random_vectors, relax, widened
 from .tree import Node, certificate, worst
 
-WORK = 6e9
+WORK = 1.3e10
 """Multiplications that the plain phase may use up: about a second."""
 CUT_SPINS = 700
 """No cuts beyond so many spins."""
