@@ -205,9 +205,9 @@ class Race:
 def order(form: SpinForm) -> list[str]:
     """The ways to try, in order. Raises :class:`Refused` where the problem is too large for both."""
     edges = couplings(form)
-    used = max(1, len(np.unique(np.concatenate([edges.row, edges.column]))))
-    count = len(edges.value)
-    degree = 2 * count / used
+    inner, count = edges.row > 0, len(edges.value)  # a field is a coupling to spin 0, and no reason against odd cycles
+    used = max(1, len(np.unique(np.concatenate([edges.row[inner], edges.column[inner]]))))
+    degree = 2 * int(np.count_nonzero(inner)) / used
     names = ["cycles", "vectors"] if degree <= SPARSE else ["vectors", "cycles"]
     if form.spins > VECTOR_SPINS:
         names.remove("vectors")
