@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from time import monotonic
 
 import numpy as np
 
@@ -25,6 +26,10 @@ from .vectors import Sweep, Vectors, climb
 
 SMALL = 20_000
 """Forms with fewer entries of X are swept in float64."""
+ROOT = 0.5
+"""Most of the time that goes to sweeps of the root."""
+LARGE = 300_000
+"""Entries of X and Z from which nodes are split one by one."""
 CLOSE = 1e-10
 """Relative rise of the root's value at which its sweeps end."""
 FINEST, SINGLE = 1e-11, 1e-6
@@ -52,6 +57,8 @@ class Search:
         form, k = self.form, self.functional
         self.wide = form.inputs.size < SMALL
         self.layers = Layers.of(form, k, np.float64 if self.wide else precision(form, k))
+        entries = np.count_nonzero(form.inputs) + np.count_nonzero(form.within)
+        self.batch = self.options.batch if entries < LARGE else 1
         self.root = self.first()
         self.push(self.root)
 
@@ -91,14 +98,14 @@ class Search:
         """The root, swept in float64 until it stands."""
         options, layers = self.options, Layers.of(self.form, self.functional)
         pattern = np.full((1, self.form.units), np.nan)
-        rng = np.random.default_rng(options.seed)
+        rng, end = np.random.default_rng(options.seed), monotonic() + ROOT * self.clock.left
         vectors = Vectors.drawn(layers, 1, options.root_rank, self.norm, rng)
-        vectors, found = climb(layers, vectors, pattern, self.norm, options.root_sweeps, CLOSE, self.clock)
+        vectors, found = climb(layers, vectors, pattern, self.norm, options.root_sweeps, CLOSE, end)
         bounded = self.bounded(pattern[0], found, 0, 1e-6)
         self.rounded(found, pattern)
         if options.rank < options.root_rank:
             vectors = vectors.shortened(options.rank, self.norm)
-            vectors, found = climb(layers, vectors, pattern, self.norm, options.root_sweeps // 4, 1e-6, self.clock)
+            vectors, found = climb(layers, vectors, pattern, self.norm, options.root_sweeps // 4, 1e-6, end)
         root = self.node(pattern[0], bounded, Warm.of(vectors, found, 0))
         if not root.free:
             root.bound = self.exact(root)
@@ -107,7 +114,7 @@ class Search:
     def step(self) -> None:
         """Split the open nodes of greatest bound."""
         nodes: list[Node] = []
-        while len(nodes) < self.options.batch and not self.done:
+        while len(nodes) < self.batch and not self.done:
             nodes.append(heapq.heappop(self.open_)[2])
         if not nodes:
             return
@@ -154,7 +161,7 @@ class Search:
                 place for place, i in enumerate(todo)
                 if made[i].free and made[i].bound > max(found.value[place], self.value) * (1 + options.slack)
             ]  # fmt: skip
-            if not wide:
+            if not wide or self.clock.over:
                 break
             todo, vectors = todo[wide], vectors.at(np.array(wide, dtype=np.int64))
         return [(made[i], made[i + 1]) for i in range(0, len(made), 2)]

@@ -51,7 +51,7 @@ def bracket(
     cost = Cost(judge)
     while True:
         while not search.done and search.count < options.nodes and clock.left > cost.of(search):
-            search.step()
+            cost.step(search)
             yield event(search, min(upper, search.upper))
         stopped = not search.done
         splits, leaves = judge.leaves_of(search.root, search.wide)
@@ -64,11 +64,17 @@ def bracket(
 
 @dataclass(eq=False)
 class Cost:
-    """Seconds that judging the leaves of a search will take: an open node is judged now and then."""
+    """Seconds that another step and then judging the leaves will take: an open node is judged now and then."""
 
     judge: Judge
     seconds: float = 0.0
     steps: int = 0
+    last: float = 0.0
+
+    def step(self, search: Search) -> None:
+        began = monotonic()
+        search.step()
+        self.last = monotonic() - began
 
     def of(self, search: Search) -> float:
         if self.steps % EVERY == 0 and search.open_:
@@ -77,7 +83,7 @@ class Cost:
             self.judge.leaves.upper(np.where(node.pattern < 0, np.nan, node.pattern), node.inputs, node.multiplier)
             self.seconds += (monotonic() - began - self.seconds) * (0.2 if self.steps else 1.0)
         self.steps += 1
-        return MARGIN * self.seconds * (search.leaves + search.options.batch)
+        return MARGIN * self.seconds * (search.leaves + search.batch) + self.last
 
 
 def event(search: Search, upper: float) -> Event:

@@ -16,12 +16,12 @@ value is met.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 
 from ...ir.types import AnyArray, FloatArray, IntArray
 from ..lipschitz.layers import Layers
-from ..search.clock import Clock
 
 TINY = 1e-30
 IDLE = 1e-8
@@ -123,9 +123,10 @@ def climb(
     norm: str,
     sweeps: int,
     rise: float = 0.0,
-    clock: Clock | None = None,
+    end: float = np.inf,
 ) -> tuple[Vectors, Sweep]:
-    """Vectors and the last sweep from them, after ``sweeps`` or when no node's value rises by ``rise`` relatively."""
+    """Vectors and the last sweep from them, after ``sweeps`` or when no node's value rises by ``rise`` relatively,
+    or at the time ``end``."""
     last, fresh, best = vectors, np.zeros(vectors.units.shape[1], dtype=layers.dtype), None
     while True:
         found = sweep(layers, vectors, patterns)
@@ -134,7 +135,7 @@ def climb(
             fresh = np.where(found.value < best, 0, fresh + 1).astype(layers.dtype)
             if rise and (np.abs(found.value - best) <= rise * np.abs(found.value)).all():
                 sweeps = 0
-        if sweeps <= 0 or (clock is not None and clock.over):
+        if sweeps <= 0 or monotonic() >= end:
             return vectors, found
         best = found.value
         push = (fresh / (fresh + 3))[:, None]
