@@ -46,7 +46,7 @@ def contract(system: System, merge: Merge) -> Level:
     down = sparse.csr_array(lift.T)
     square: Any = down @ (system.matrix @ lift)
     diagonal = np.array(square.diagonal())
-    rest = square - np.diag(diagonal) if system.dense else sparse.csr_array(square - sparse.diags_array(diagonal))
+    rest: Any = square - np.diag(diagonal) if system.dense else sparse.csr_array(square - sparse.diags_array(diagonal))
     offset = system.offset + float(diagonal.sum()) / 2
     return Level(system, System.packed(offset, down @ system.fields, rest), merge.parent, merge.sign)
 
