@@ -168,8 +168,10 @@ class Search:
 
     def bounded(self, pattern: AnyArray, found: Sweep, place: int, hint: float) -> Bounded:
         """What the multipliers of a sweep prove."""
-        finest = FINEST if self.wide or not self.count else SINGLE
-        return self.dual.bound(pattern, found.inputs(self.norm)[place], found.multipliers()[place], hint, finest)
+        exact = self.wide or not self.count
+        d, multiplier = found.inputs(self.norm)[place], found.multipliers()[place]
+        bounded = self.dual.bound(pattern, d, multiplier, hint, FINEST if exact else SINGLE)
+        return bounded if exact else bounded.rounded()
 
     def exact(self, node: Node) -> float:
         """The value of a pattern that leaves nothing free; counts as known."""

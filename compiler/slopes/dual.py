@@ -17,7 +17,7 @@ directions being layer -1, shrinks by (1 + e)^-((k - l) / 2). These factors form
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
@@ -74,7 +74,8 @@ class Dual:
         level = np.unique(form.layer, return_inverse=True)[1].astype(np.int64)
         gram = rows @ rows.T if norm == "l2" else np.zeros((0, 0))
         weights = form.unit_weights[functional]
-        reads, reached = np.vstack([form.within, weights]) != 0, form.inputs.any(axis=1)
+        reads: BoolArray = np.asarray(np.vstack([form.within, weights]) != 0)
+        reached: BoolArray = np.asarray(form.inputs.any(axis=1))
         if form.errors is not None:
             reached = reached | form.errors[1].any(axis=1)
             reads |= np.vstack([form.errors[0], form.errors[2][functional]]) > 0
@@ -206,9 +207,13 @@ class Bounded:
     """``value`` that d and T (0 where held) prove, before rounding; inf where none was found. ``grade``: the repair."""
 
     value: float
-    inputs: FloatArray
+    inputs: AnyArray
     multiplier: AnyArray
     grade: float
+
+    def rounded(self) -> Bounded:
+        """With d and T in float32, to be kept."""
+        return replace(self, inputs=self.inputs.astype(np.float32), multiplier=self.multiplier.astype(np.float32))
 
 
 def _positive(values: FloatArray) -> FloatArray:
