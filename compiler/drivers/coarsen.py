@@ -162,6 +162,8 @@ class Search:
                 for spins in device.sample(self.system.form(), device.limits.reads):
                     self.keep(spins)
             return
+        if device.over:
+            return
         yield Event(f"coarsen: {n} spins")
         yield from self.from_above()
         blocks = -(-n // self.block)
