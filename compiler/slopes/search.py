@@ -16,10 +16,11 @@ import numpy as np
 from ...ir.protocols import Event
 from ...ir.slope_form import SlopeForm
 from ...ir.slope_tree import SlopeTree
-from ...ir.types import FloatArray
+from ...ir.types import FloatArray, IntArray
 from ..lipschitz.layers import pattern_values
 from ..search.clock import Clock
 from .branch_and_bound import Search
+from .nodes import Node
 from .options import SlopeOptions, SlopeResult
 from .record import Judge
 
@@ -50,12 +51,13 @@ def bracket(
     yield event(search, upper)
     cost = Cost(judge)
     while True:
+        before = search.count
         while not search.done and search.count < options.nodes and clock.left > cost.of(search):
             cost.step(search)
             yield event(search, min(upper, search.upper))
-        stopped = not search.done
-        splits, leaves = judge.leaves_of(search.root, search.wide)
-        if stopped or search.count >= options.nodes or clock.over or not search.reopen(leaves):
+        splits, leaves = cost.judged(search)
+        ended = search.count == before or search.count >= options.nodes or clock.over
+        if ended or (search.done and not search.reopen(leaves)):
             break
     tree, upper = judge.tree(splits, leaves)
     exact = upper <= search.value * (1 + 2 * options.gap)
@@ -64,26 +66,40 @@ def bracket(
 
 @dataclass(eq=False)
 class Cost:
-    """Seconds that another step and then judging the leaves will take: an open node is judged now and then."""
+    """Seconds that another step takes and the judging of all leaves after it.
+
+    What judging a leaf takes is tried on an open node now and then, and known once leaves have been judged. Then the
+    search goes on with what time is left: ``known`` leaves are judged already, though some of them will be split.
+    """
 
     judge: Judge
     seconds: float = 0.0
     steps: int = 0
     last: float = 0.0
+    known: int = 0
 
     def step(self, search: Search) -> None:
         began = monotonic()
         search.step()
+        self.steps += 1
         self.last = monotonic() - began
 
     def of(self, search: Search) -> float:
-        if self.steps % EVERY == 0 and search.open_:
+        if self.steps % EVERY == 0 and search.open_ and not self.known:
             node = search.open_[0][2]
             began = monotonic()
             self.judge.leaves.upper(np.where(node.pattern < 0, np.nan, node.pattern), node.inputs, node.multiplier)
             self.seconds += (monotonic() - began - self.seconds) * (0.2 if self.steps else 1.0)
-        self.steps += 1
-        return MARGIN * self.seconds * (search.leaves + search.batch) + self.last
+        fresh = 2 * (search.leaves - self.known) if self.known else search.leaves
+        return MARGIN * (self.seconds * (fresh + 2 * search.batch) + self.last)
+
+    def judged(self, search: Search) -> tuple[IntArray, list[Node]]:
+        """Splits and leaves of the tree, every leaf judged."""
+        began = monotonic()
+        splits, leaves = self.judge.leaves_of(search.root, search.wide)
+        fresh = 2 * (len(leaves) - self.known) if self.known else len(leaves)
+        self.seconds, self.known = (monotonic() - began) / max(fresh, 1), len(leaves)
+        return splits, leaves
 
 
 def event(search: Search, upper: float) -> Event:
