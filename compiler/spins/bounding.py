@@ -19,15 +19,15 @@ from .triangles import Triangles
 @dataclass(frozen=True)
 class Effort:
     """Rounds of the augmented Lagrangian: (penalty, sweeps, triangles that join before it or 0) each; ``settle``:
-    sweeps with the multipliers held; at most ``keep`` triangles."""
+    sweeps with the multipliers held; at most ``keep`` triangles. Triangles are counted per spin of the form."""
 
-    rounds: tuple[tuple[float, int, int], ...]
+    rounds: tuple[tuple[float, int, float], ...]
     settle: int
     keep: int
 
 
-ROOT = Effort(tuple((0.98**r, 20, 2000 if r % 2 == 0 else 0) for r in range(60)), 40, 8000)
-BELOW = Effort(((0.75, 12, 600), (0.37, 12, 0)), 20, 6000)
+ROOT = Effort(tuple((0.98**r, 20, 8 if r % 2 == 0 else 0) for r in range(60)), 40, 32)
+BELOW = Effort(((0.75, 12, 2.5), (0.37, 12, 0)), 20, 24)
 OVERHEAD = 1e7
 """What a node costs beside its multiplications, in these."""
 STRETCH = 8
@@ -85,14 +85,14 @@ def cut(form: SpinForm, node: Node, small: Reduced, effort: Effort, unit: float,
         propose(form, node, small, np.zeros(0), np.zeros(1))
         return
     problem = Problem.of(small.form, unit)
-    point = Point(node.vectors, node.cuts, node.step)
+    point, keep = Point(node.vectors, node.cuts, node.step), effort.keep * form.spins
     for sigma, sweeps, add in effort.rounds:
         if clock is not None and clock.over:
             break
         if add:
-            point = exchanged(point, add, effort.keep)
+            point = exchanged(point, int(add * form.spins), keep)
         point = tightened(problem, point, sigma, sweeps)
-    told, cuts = written(point.cuts.pick(point.cuts.multiplier > 0).most(effort.keep).merged(), unit)
+    told, cuts = written(point.cuts.pick(point.cuts.multiplier > 0).most(keep).merged(), unit)
     point = Point(point.vectors, cuts, point.step)
     vectors = settled(problem, point, effort.settle)
     node.with_vectors(vectors, cuts, point.step)

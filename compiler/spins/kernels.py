@@ -24,7 +24,11 @@ def compiled(name: str) -> Callable[..., Any] | None:
         from numba import njit
     except ImportError:
         return None
-    found: Callable[..., Any] = njit(cache=True, fastmath={"contract", "reassoc", "nsz"})(LOOPS[name])
+    flags = {"contract", "reassoc", "nsz"}
+    try:
+        found: Callable[..., Any] = njit(cache=True, fastmath=flags)(LOOPS[name])
+    except RuntimeError:  # no folder to keep compiled code in
+        found = njit(fastmath=flags)(LOOPS[name])
     return found
 
 

@@ -13,6 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
+from time import monotonic
 
 import numpy as np
 
@@ -29,13 +30,17 @@ from .tree import Node, certificate, worst
 
 WORK = 1.3e10
 """Multiplications that the plain phase may use up: about a second."""
-CUT_SPINS = 700
+CUT_SPINS = 1200
 """No cuts beyond so many spins."""
+LARGE_SPINS = 700
+"""Beyond so many spins the root's bound is less accurate, and time is kept for its proof."""
 ACCURACY, ALONE, LARGE = 1e-6, 4e-6, 1e-4
 """How near the root's bound comes to the relaxation's value, relatively: before branching, without, and beyond
-``CUT_SPINS``."""
+``LARGE_SPINS``."""
 WIDER = 1.4
 """With cuts more dimensions are of use: solutions on which many triangles are tight have a higher rank."""
+BEFORE_PROOF = 0.9
+"""Of the time, for the root's cuts at the most."""
 SHARE = 0.5
 """Of the time, for the vectors of a large form; its proof takes seconds."""
 STORED = 30_000_000
@@ -102,7 +107,7 @@ class Search:
 
     @property
     def large(self) -> bool:
-        return self.form.spins > CUT_SPINS
+        return self.form.spins > LARGE_SPINS
 
     def part(self, share: float) -> Clock:
         """A share of the time that is left: what comes after it, such as the proof, takes its own."""
@@ -134,7 +139,7 @@ class Search:
 
     @property
     def with_cuts(self) -> bool:
-        return self.options.cuts and self.form.spins >= 3 and not self.large
+        return self.options.cuts and 3 <= self.form.spins <= CUT_SPINS
 
     def run(self) -> Generator[Event, None, None]:
         yield self.event(self.root.upper)
@@ -175,15 +180,16 @@ class Search:
         self.root = self.relaxed.again()
         assert self.root.vectors is not None
         self.root.vectors = widened(self.root.vectors, WIDER, self.options.seed)
-        cut(self.form, self.root, reduced(self.form, self.root.fixed), ROOT, self.unit, self.clock)
+        cut(self.form, self.root, reduced(self.form, self.root.fixed), ROOT, self.unit, self.part(BEFORE_PROOF))
         self.improve(self.root)
         yield self.event(self.root.upper)
-        number, closed = count(), -np.inf
+        number, closed, longest = count(), -np.inf, 0.0
         open_ = [(-self.root.upper, next(number), self.root)]
-        while open_ and not self.stopped:
+        while open_ and not self.stopped and self.clock.left > longest:
             node = open_[0][2]
             if node.upper <= self.goal:
                 break
+            began = monotonic()
             spin = self.choice(node)
             children = []
             for value in (1, -1):
@@ -193,6 +199,7 @@ class Search:
                 if self.clock.over:
                     return
             heappop(open_)
+            longest = max(0.8 * longest, monotonic() - began)
             self.bounded += 2
             self.stored += sum(len(new.proof.cuts) for new in children) - len(node.proof.cuts)
             node.split(spin, children)
