@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SECOND = 0.3
 """Part of the time that is kept for a bound without the rows, where the objective is quadratic."""
+LONGEST = 60.0
+"""Most seconds for that bound where no limit is stated."""
 
 
 def certified(problem: Problem, answer: Answer, limits: Limits, progress: Progress | None) -> Answer:
@@ -42,6 +44,8 @@ def certified(problem: Problem, answer: Answer, limits: Limits, progress: Progre
             first = replace(limits, timeout=(limits.timeout or 0.0) - SECOND * left)
         found = played(certify_milp.certify(problem, answer, lp_tool(), first), progress)
     if ising and not (found.basis == "certificate" and found.status in ("optimal", "infeasible")):
+        if rows and limits.timeout is None:
+            limits = Limits(LONGEST, limits.seed, limits.reads)
         sampler = None if rows else make_solver("neal")[0]
         second = played(certify_ising.certify(problem, found, lp_tool(), limits, sampler), progress)
         found = better(problem, found, second)

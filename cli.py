@@ -125,7 +125,7 @@ def parse_defines(defines: tuple[str, ...]) -> dict[str, str]:
 @click.option("--timeout", type=float, help="Seconds.")
 @click.option("--seed", type=int, help="0 unless stated.")
 @click.option("--reads", type=int, help="Samples wanted from a sampler; 100 unless stated.")
-@click.option("--certify", is_flag=True, help="Prove the answer by a branch and bound of our own.")
+@click.option("--certify", is_flag=True, help="Prove the answer, or how far it is from the optimum at the most.")
 @click.option("--method", help="coarsen: a sampler of few spins on a larger problem. Of claims: verify, bisect, ...")
 @click.option("--budget", type=int, help="Spins that a call of the sampler gets at the most (coarsen); 100.")
 @click.option("--calls", type=int, help="Calls of the sampler at the most (coarsen); by size unless stated.")

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from ...ir.protocols import LpResult, LpSession, OpenLp
 from ...ir.types import BoolArray, FloatArray, IntArray
-from .cycles import CHUNK, STEP, Cycles, Graph, chordless, keys, search
+from .cycles import CHUNK, STEP, Cycles, Graph, by_scipy, chordless, keys, search
 from .tree_rounding import rounded
 
 LEAST = 1e-4
@@ -19,6 +19,8 @@ DEEP = 1e-3
 """Least violation at points between solutions."""
 FEW = 5
 """So many cycles at such a point are enough for a round."""
+ENOUGH = 300
+"""Cycles that end a round of the slow search."""
 MEMORY = 0.7
 """Weight of the older solutions in their mean."""
 PATIENCE = 6
@@ -107,7 +109,7 @@ class CycleProgram:
         used, parts, find = np.full(self.graph.edges, STEP), [], search(self.graph.vertices)
         for first in range(0, len(sources), CHUNK):
             parts.append(find(self.graph, value, used, sources[first : first + CHUNK], 2.0 - least))
-            if over():
+            if over() or (find is by_scipy and sum(part.count for part in parts) >= ENOUGH):
                 break
         return Cycles.joined(parts)
 
