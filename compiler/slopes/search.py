@@ -26,6 +26,8 @@ from .record import Judge
 
 __all__ = ["SlopeOptions", "SlopeResult", "bracket"]
 
+BYTES = 1 << 28
+"""Most bytes of a certificate: every second node is a leaf with n + F numbers in float32."""
 MARGIN, EVERY = 1.25, 8
 """Factor on the time that the checker is expected to need for the leaves, and steps until that is measured again."""
 
@@ -49,14 +51,15 @@ def bracket(
     judge.judge(search.root, np.full(form.units, np.nan))
     upper = search.root.judged
     yield event(search, upper)
+    most = min(options.nodes, BYTES // (2 * (form.units + form.inputs.shape[1])))
     cost = Cost(judge)
     while True:
         before = search.count
-        while not search.done and search.count < options.nodes and clock.left > cost.of(search):
+        while not search.done and search.count < most and clock.left > cost.of(search):
             cost.step(search)
             yield event(search, min(upper, search.upper))
         splits, leaves = cost.judged(search)
-        ended = search.count == before or search.count >= options.nodes or clock.over
+        ended = search.count == before or search.count >= most or clock.over
         if ended or (search.done and not search.reopen(leaves)):
             break
     tree, upper = judge.tree(splits, leaves)
