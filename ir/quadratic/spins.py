@@ -148,13 +148,13 @@ def couplings(form: SpinForm) -> Triplets:
     quadratic: Any = form.quadratic
     if quadratic is None:
         return Triplets.of_dense(np.zeros((0, 0)))
-    if sparse.issparse(quadratic):
+    if isinstance(quadratic, np.ndarray):
+        found = Triplets.of_dense(np.triu(quadratic, 1))
+    else:
         coo = sparse.coo_array(quadratic)
         row, column = (np.asarray(c, dtype=np.int64) for c in coo.coords)
         upper = row < column
         found = Triplets.of_sum(row[upper], column[upper], coo.data[upper], form.spins)
-    else:
-        found = Triplets.of_dense(np.triu(quadratic, 1))
     return Triplets(found.row, found.column, -2 * found.value)
 
 
