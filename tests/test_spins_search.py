@@ -158,3 +158,15 @@ def test_the_same_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.upper == second.upper and first.value == second.value
     assert np.array_equal(first.tree.scale, second.tree.scale)
     assert np.array_equal(first.tree.multiplier, second.tree.multiplier)
+
+
+@pytest.mark.parametrize("work", [0.0, 1e12])
+def test_points_that_rounding_misses_are_found_at_the_ends_of_the_tree(
+    monkeypatch: pytest.MonkeyPatch, work: float
+) -> None:
+    monkeypatch.setattr(searching, "WORK", work)
+    monkeypatch.setattr(searching, "rounded", lambda *_: np.zeros((0, 6)))
+    one = form(9, 6, 5, "dense")
+    result = solve(one)
+    judged(one, result)
+    assert result.exact

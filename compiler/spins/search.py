@@ -215,8 +215,13 @@ class Search:
                 yield self.event(max(closed, -open_[0][0]) if open_ else closed)
 
     def splits(self, node: Node) -> bool:
-        """Whether a node is open, and has a spin left to split."""
-        return node.upper > self.goal and len(node.free()) > 1
+        """Whether a node is open, and has a spin left to split; without one it is a point."""
+        if node.upper <= self.goal:
+            return False
+        if node.fixed.all():
+            self.offer(node.fixed[None].astype(np.float64))
+            return False
+        return True
 
     def choice(self, node: Node) -> int:
         """The free spin whose two sides promise most, by the product rule: held at -+t_0, spin j takes about 2 d_j (1
