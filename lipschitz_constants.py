@@ -120,6 +120,28 @@ def with_relus(task: Bound) -> Bound:
     return replace(task, problem=replace(written.problem, ledger=(*task.problem.ledger, *written.notes)))
 
 
+def estimates(network: str | Path, *, box: Where = None, seed: int = 0, **asked: Any) -> list[str]:
+    """Published estimates of the same constants as lines of text, by name. None of them is part of a bracket."""
+    from .compiler.lipschitz.estimates import KINDS, sampled_gradient
+    from .compiler.lipschitz.estimates import estimates as of_form
+    from .ir.bracket_text import table
+    from .ir.slope_reader import slope_form
+
+    task = question({"network": str(network), **asked}, box)
+    found = {label: [sampled_gradient(task, k, seed=seed)] for k, label in enumerate(task.labels)}
+    refusal = ""
+    try:
+        form = slope_form(task)
+        for k, label in enumerate(task.labels):
+            found[label] += of_form(form, k, seed) if task.norm == "linf" else ()
+    except Refused as error:
+        refusal = error.diagnostics[0].message
+    names = [one.name for one in next(iter(found.values()))]
+    rows = [(label, *(f"{one.value:.6g}" for one in each)) for label, each in found.items()]
+    lines = ["estimates: no bounds, and not part of the answer", *table([("constant", *names), *rows], (0,))]
+    return [*lines, *(f"  {name}: {KINDS[name]}" for name in names), *([f"  {refusal}"] if refusal else [])]
+
+
 # -- boxes -----------------------------------------------------------------------------------------------------------
 
 

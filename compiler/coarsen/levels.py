@@ -48,7 +48,8 @@ def contract(system: System, merge: Merge) -> Level:
     diagonal = np.array(square.diagonal())
     rest: Any = square - np.diag(diagonal) if system.dense else sparse.csr_array(square - sparse.diags_array(diagonal))
     offset = system.offset + float(diagonal.sum()) / 2
-    return Level(system, System.packed(offset, down @ system.fields, rest), merge.parent, merge.sign)
+    fields = np.asarray(down @ system.fields)
+    return Level(system, System.packed(offset, fields, rest), merge.parent, merge.sign)
 
 
 def coarsened(system: System, budget: int, matching: Matching, rng: np.random.Generator) -> list[Level]:

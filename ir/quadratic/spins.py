@@ -151,7 +151,7 @@ def couplings(form: SpinForm) -> Triplets:
     if isinstance(quadratic, np.ndarray):
         found = Triplets.of_dense(np.triu(quadratic, 1))
     else:
-        coo = sparse.coo_array(quadratic)
+        coo = quadratic.tocoo()
         row, column = (np.asarray(c, dtype=np.int64) for c in coo.coords)
         upper = row < column
         found = Triplets.of_sum(row[upper], column[upper], coo.data[upper], form.spins)
