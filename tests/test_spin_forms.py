@@ -20,6 +20,7 @@ from isinglass.ir.quadratic.grid import grid
 from isinglass.ir.quadratic.spins import couplings, spin_form, spin_form_and_values
 from isinglass.ir.terms.bilinear import Bilinear
 from isinglass.ir.terms.linear import Linear
+from isinglass.ir.terms.monomials import Monomials
 from isinglass.ir.terms.square import Square
 
 
@@ -118,3 +119,19 @@ def test_refusals() -> None:
     wide = Problem("wide", (Var.of("z", "int", (2,), 0.0, 2.0), goal))
     with pytest.raises(Refused, match=r"z\[0\] has more than two values"):
         spin_form(wide)
+
+
+def test_coefficients_that_cancel_only_in_float64_are_not_lost() -> None:
+    """1e17 x + x - 1e17 x is 0 in float64, and x in truth."""
+    row = np.zeros(3, np.int64)
+
+    def goal(name: str) -> Poly:
+        terms = (Monomials(1, (name,), row, row[:, None], row[:, None], np.array([1e17, 1.0, -1e17])),
+                 Monomials(1, ("s",), row[:1], np.zeros((1, 2), np.int64), np.array([[0, 1]]), np.ones(1)))  # fmt: skip
+        return Poly("e", "objective", terms, np.zeros(1))
+
+    spins = Var.of("s", "spin", (2,))
+    with pytest.raises(Refused, match="variables without bounds"):
+        spin_form(Problem("wide", (spins, Var.of("x", "real", (1,)), goal("x"))))
+    form = spin_form(Problem("some", (spins, Var.of("x", "int", (1,), 0.0, 9.0), goal("x"))))
+    assert form.error >= 9

@@ -98,6 +98,9 @@ def spin_form_and_values(problem: Problem, limit: int = ENTRY_LIMIT) -> tuple[Sp
     rows = np.zeros((0, problem.size + 1))
     quadratic = bordered(couplers, -h, h, -field / 2)
     error = 0.0 if exact(problem) else rounding(problem)
+    if not np.isfinite(error):
+        raise Refused("the objective's coefficients are too large, or belong to variables without bounds",
+                      code="certify")  # fmt: skip
     return SpinForm(rows, quadratic, -float(constant), error), values
 
 
@@ -202,13 +205,17 @@ def low_bit(values: FloatArray) -> int:
 
 
 def magnitude(problem: Problem, poly: Poly) -> float:
-    """All coefficients' magnitudes times the greatest ones of their variables, added up, rounded up a little."""
+    """All coefficients' magnitudes times the greatest ones of their variables, added up, rounded up a little; inf where
+    a variable without bounds occurs, even if its coefficients cancel."""
     lower, upper = problem.stack_bounds()
     size = np.maximum(np.abs(lower), np.abs(upper))
-    # Without bounds a variable must not occur: a sum of coefficients that is 0 may have been rounded to it.
-    point = problem.unstack(np.where(np.isfinite(size), size, 1e200)[None])
-    total = float(np.abs(poly.constant).sum()) + sum(float(term.magnitude(point).sum()) for term in poly.terms)
-    return total * (1 + 1e-6)
+    found = []
+    for beyond in (0.0, 1.0):
+        point = problem.unstack(np.where(np.isfinite(size), size, beyond)[None])
+        found.append(sum(float(term.magnitude(point).sum()) for term in poly.terms))
+    if found[1] > found[0]:
+        return np.inf
+    return (float(np.abs(poly.constant).sum()) + found[0]) * (1 + 1e-6)
 
 
 def rounding(problem: Problem) -> float:
