@@ -71,6 +71,9 @@ class Neal(Solver):
         """The annealer behind the sampler, called directly: a dimod model costs more than 100 spins' annealing."""
         if not form.size:
             return np.zeros((1, 0), np.int8)
+        anneal = annealer()
+        if anneal is None:
+            return super().sample_ising(form, limits, start, betas)
         reads, seed = self.reads or limits.reads, mixed(limits.seed)
         if start is None:
             states = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (reads, form.size))
@@ -81,7 +84,7 @@ class Neal(Solver):
             space: Any = np.geomspace if self.schedule == "geometric" else np.linspace
             betas = space(hot, cold, self.sweeps)
         found = form.triplets()
-        spins, energy = annealer()(
+        spins, energy = anneal(
             reads, form.h.tolist(), *pattern(found, form.size), found.value.tolist(), 1, betas.tolist(), seed, states,
             False, "Metropolis", (lambda: limits.over) if limits.timeout is not None else None,
         )  # fmt: skip
@@ -90,8 +93,11 @@ class Neal(Solver):
 
 @cache
 def annealer() -> Any:
-    """The compiled function that the sampler calls (dwave-samplers 1.4 to 1.8)."""
-    return import_module("dwave.samplers.sa.simulated_annealing").simulated_annealing
+    """The compiled function that the sampler calls (dwave-samplers 1.4 to 1.8); None where it has moved."""
+    try:
+        return import_module("dwave.samplers.sa.simulated_annealing").simulated_annealing
+    except (ImportError, AttributeError):
+        return None
 
 
 def beta_range(form: IsingForm) -> tuple[float, float]:
