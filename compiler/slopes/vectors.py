@@ -82,7 +82,7 @@ class Vectors:
     def shortened(self, rank: int, norm: str) -> Vectors:
         """One node's vectors in the ``rank`` axes that hold most of them; the first axis stays."""
         rest = np.concatenate([self.units[:, 0, 1:], self.directions[:, 0, 1:]])
-        axes = np.linalg.svd(rest, full_matrices=False)[2][: rank - 1].T
+        axes = np.linalg.eigh(rest.T @ rest)[1][:, ::-1][:, : rank - 1]
         units, directions = (
             np.concatenate([v[..., :1], v[..., 1:] @ axes], axis=2) for v in (self.units, self.directions)
         )
@@ -151,7 +151,7 @@ def _forward(
     layers: Layers, vectors: Vectors, straight: AnyArray, bent: AnyArray
 ) -> tuple[AnyArray, AnyArray, FloatArray]:
     s, p = vectors.units, vectors.directions
-    z, v, length = np.empty_like(s), np.empty_like(s), np.empty(s.shape[:2], s.dtype)
+    z, v, length = np.empty_like(s), np.zeros_like(s), np.empty(s.shape[:2], s.dtype)
     for layer in layers.layers:
         at = layer.at
         here = np.zeros((at.stop - at.start, s.shape[1] * s.shape[2]), s.dtype)
