@@ -41,7 +41,8 @@ def form_of(weights: list[np.ndarray], low: float = 0.0, skip: float = 0.0, seed
     inverse = np.linalg.inv(np.eye(units) - low * reads)
     within, entering = (1 - low) * inverse @ reads, inverse @ direct
     return SlopeForm(
-        np.where(layer[:, None] > layer, within, 0.0), entering, (1 - low) * output + low * output @ within, through + low * output @ entering,
+        np.where(layer[:, None] > layer, within, 0.0), entering,
+        (1 - low) * output + low * output @ within, through + low * output @ entering,
         np.full(units, low), np.ones(units), (("h", 0, units),), layer,
     )  # fmt: skip
 

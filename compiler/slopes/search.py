@@ -37,6 +37,8 @@ def bracket(
 ) -> Generator[Event, None, SlopeResult]:
     """Yields progress with brackets, returns the result. ``start`` [K, F]: patterns, K may be 0.
 
+    Brackets of events are those of the search; only that of the result has been through the checker's arithmetic.
+
     The search ends when the bracket is closed to ``options.gap``, at ``options.nodes``, or early enough before the
     clock for the checker's arithmetic on all leaves. The root is bounded whatever the clock says.
     """
