@@ -53,7 +53,10 @@ def task_asked(answer: Answer, path: str | Path) -> Task:
         return read_task(str(options["network"]), str(options["property"]), bool(options.get("reals")))
     if "file" not in options:
         raise InputError(f"{path}: the answer does not say which file it answers", hint="answers of run and verify do")
-    return read(str(options["file"]), options.get("defines", {}))
+    defines = options.get("defines", {})
+    if not isinstance(defines, Mapping):
+        raise InputError(f"{path}: what was asked is damaged (defines are no object)")
+    return read(str(options["file"]), defines)
 
 
 def judged(task: Task, answer: Answer) -> Verdict:
@@ -128,7 +131,7 @@ def check_counterexample(task: Prove, answer: Answer) -> Verdict:
     var = task.problem.var(task.inputs)
     try:
         x = np.asarray(given, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return rejected(f"the witness holds no numbers for {task.inputs}")
     if x.shape != (var.size,) or not np.isfinite(x).all():
         return rejected(f"the witness's {task.inputs} has {x.size} numbers, the network reads {var.size}")

@@ -16,6 +16,10 @@ from .ledger import Ledger
 
 STATUS = ("optimal", "infeasible", "bracketed", "witnessed", "unknown", "sat", "unsat", "timeout")
 BASIS = ("certificate", "enumeration", "solver-word", "none")
+NUMBERS = ("value", "lower", "upper", "claimed_bound")
+OPTIONAL = ("witness", "certificate")
+OBJECTS = (*OPTIONAL, "timings", "sources", "options")
+TEXTS = ("status", "basis", "arithmetic", "solver", "claim")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,7 @@ class Answer:
         """Read back what :meth:`to_json` wrote. Raises :class:`InputError` on anything else."""
         try:
             answer = cls.from_dict(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise InputError(f"{file}: not an answer file ({error})", hint="write it with --json") from error
         if any(one.status not in STATUS or one.basis not in BASIS for one in (answer, *answer.parts.values())):
             raise InputError(f"{file}: unknown status {answer.status!r} or basis {answer.basis!r}")
@@ -90,6 +94,7 @@ class Answer:
         notes = tuple(Note(**note) for note in data.pop("ledger"))
         parts = {name: cls.from_dict(part) for name, part in data.pop("parts", {}).items()}
         fields = {key: number_back(value) for key, value in data.items()}
+        check_kinds(fields)
         fields["detail"] = tuple(fields.get("detail", ()))
         fields["history"] = tuple((float(at), float(low), float(high)) for at, low, high in fields.get("history", ()))
         return cls(guarantee=guarantee, ledger=notes, parts=parts, **fields)
@@ -97,6 +102,20 @@ class Answer:
     def with_fields(self, **changes: Any) -> Answer:
         """A copy with some fields replaced."""
         return replace(self, **changes)
+
+
+def check_kinds(fields: Mapping[str, Any]) -> None:
+    """Raises TypeError or OverflowError where a field holds another kind of thing than an answer has there."""
+    for name in NUMBERS:
+        if isinstance(fields.get(name), int):
+            float(fields[name])  # beyond float64 it overflows; what is no number at all is told by the checks
+    for name in OBJECTS:
+        value = fields.get(name)
+        if not isinstance(value, Mapping) and (value is not None or (name in fields and name not in OPTIONAL)):
+            raise TypeError(f"{name} is no object")
+    for name in TEXTS:
+        if not isinstance(fields.get(name) or "", str):
+            raise TypeError(f"{name} is no text")
 
 
 def plain(value: Any) -> Any:

@@ -148,6 +148,9 @@ def wrong_numbers(problem: Problem, answer: Answer, value: float) -> list[str]:
     size = REAL_TOLERANCE if any(not v.discrete for v in problem.vars.values()) else 1e-12
     slack = size * max(1.0, abs(value))
     found = []
+    for number in (answer.value, answer.lower, answer.upper):
+        if number is not None and (type(number) not in (int, float) or math.isnan(number)):
+            return [f"a value or bound {number!r} is no number"]
     if answer.value is None or abs(answer.value - value) > slack:
         found.append(f"the witness has value {value!r}, the answer says {answer.value!r}")
     if answer.lower is not None and problem.source.maximize and answer.lower > value + slack:
@@ -178,7 +181,7 @@ def witness_values(problem: Problem, witness: Any) -> dict[str, FloatArray]:
             given = np.reshape([given[label] for label in var.labels()], var.shape)
         try:
             array = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"the witness's {name} holds something that is no number") from None
         if array.shape != var.shape or not np.isfinite(array).all():
             raise InputError(

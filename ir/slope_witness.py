@@ -35,7 +35,7 @@ def pattern_of(form: SlopeForm, witness: Any) -> FloatArray:
     for name, first, size in form.blocks:
         try:
             part = np.asarray(witness[name], dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"the witness's {name} holds something that is no number") from None
         if part.shape != (size,) or not ((part >= 0) & (part <= 1)).all():
             raise InputError(f"the witness's {name} has shape {part.shape}; wanted are {size} numbers in 0..1")

@@ -43,8 +43,9 @@ class Magnitudes:
         row_size = np.abs(rows) if row_error is None else (np.abs(rows) + row_error) * SLACK
         input_size = np.abs(inputs) if input_error is None else (np.abs(inputs) + input_error) * SLACK
         weight = max(float(np.abs(rows[-1]).max(initial=0.0)), float(np.abs(inputs[-1]).max(initial=0.0)))
-        readers = np.asarray((input_size[:-1] > 0).any(axis=1), dtype=np.bool_)
-        reads = np.asarray(row_size > 0, dtype=np.bool_)
+        # NaN, where something overflowed, counts as read: the bound is no number then either
+        readers = np.asarray((input_size[:-1] != 0).any(axis=1), dtype=np.bool_)
+        reads = np.asarray(row_size != 0, dtype=np.bool_)
         return cls(rows, inputs, row_error, input_error, reads, row_size, input_size, readers, weight)
 
     def used(self, fixed: FloatArray) -> BoolArray:

@@ -33,7 +33,7 @@ class Margins:
         """Raises :class:`InputError` or :class:`Refused` where the network has no slope form."""
         question = question_of(task, region, rows)
         var = question.problem.var(question.inputs)
-        middle = var.lower / 2 + var.upper / 2
+        middle = np.clip(var.lower / 2 + var.upper / 2, var.lower, var.upper)  # halves may underflow
         radius = np.maximum(var.upper - middle, middle - var.lower)
         radius = rounded_up(np.where(radius > 0, np.nextafter(radius, np.inf), 0.0))
         _, high = enclose(question.problem, {question.inputs: middle[None]})[question.outputs]
