@@ -278,6 +278,8 @@ def check_search(options: Mapping[str, Any]) -> None:
         raise UsageError(f"tolerance = {tolerance}: a relative gap, 0 or more")
     if budget is not None and not budget >= 2:
         raise UsageError(f"budget = {budget}: at least 2 spins")
+    if budget is not None and options.get("solver") is None:
+        raise UsageError("a budget is that of a sampler's calls", hint="name one too: --solver neal")
 
 
 def claim(task: Bound) -> str:

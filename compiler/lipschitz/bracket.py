@@ -34,6 +34,8 @@ CLOSED = 1e-9
 """Relative gap at which a bracket counts as closed, unless another is asked for."""
 OPTIMAL = 1e-6
 """Relative gap up to which an answer says ``optimal``, however wide a gap was good enough."""
+NOTHING = 1e-300
+"""Constants below this count as zero."""
 SHARE = 0.3
 """Most of the time that goes to patterns."""
 JUDGED = 3
@@ -86,8 +88,8 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
         found = coarse(question.task, question.functional, "no matrix could be shown to be definite")
         upper, certificate = float(found.upper or np.inf), dict(found.certificate or {})
         told += found.detail
-    reached = bool(np.isfinite(upper)) and upper - low <= effort.tolerance * upper
-    closed = reached and upper - low <= OPTIMAL * upper
+    gap = (upper - low) / max(upper, NOTHING) if np.isfinite(upper) else np.inf
+    reached, closed = gap <= effort.tolerance, gap <= min(effort.tolerance, OPTIMAL)
     told.append(f"{above.nodes} node{'' if above.nodes == 1 else 's'}")
     seconds = monotonic() - began
     return Answer(

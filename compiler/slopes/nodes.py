@@ -78,7 +78,8 @@ def ambiguity(found: Sweep, node: int) -> AnyArray:
     """
     along = np.einsum("fr,fr->f", found.back[:, node], found.z[:, node])
     most = found.pull[:, node] * found.length[:, node]
-    return np.asarray(np.sqrt(np.maximum(most - along, 0)) * np.sqrt(np.maximum(most + along, 0)), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.sqrt(np.maximum(most - along, 0)) * np.sqrt(np.maximum(most + along, 0)), np.float32)
 
 
 def patterns_of(nodes: list[Node]) -> AnyArray:

@@ -123,7 +123,8 @@ def propose(
 ) -> None:
     """A proof over the form's rows and spins; taken where it is no worse than what the node inherited."""
     all_scales, all_diagonals = np.zeros(len(form.rows), np.float32), np.zeros(form.spins, np.float32)
-    all_scales[small.rows], all_diagonals[small.free] = scale, diagonal
+    with np.errstate(over="ignore"):  # what overflows proves nothing
+        all_scales[small.rows], all_diagonals[small.free] = scale, diagonal
     cuts = Triangles.none() if cuts is None else cuts
     cuts = Triangles(small.free[cuts.triangle].astype(np.int16), cuts.pattern, cuts.multiplier)
     proof = Proof(all_scales, all_diagonals, cuts)
@@ -135,4 +136,5 @@ def propose(
 
 
 def single(values: AnyArray) -> AnyArray:
-    return np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
