@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from .api import read as read
     from .api import run as run
     from .api import solve as solve
-    from .checks import check as check
-    from .coarsening import coarsened as coarsened
-    from .export import Bundle as Bundle
-    from .export import load as load
-    from .inspection import explain as explain
+    from .facade.checks import check as check
+    from .facade.coarsening import coarsened as coarsened
+    from .facade.export import Bundle as Bundle
+    from .facade.export import load as load
+    from .facade.inspection import explain as explain
+    from .facade.lipschitz import lipschitz as lipschitz
+    from .facade.verification import verify as verify
     from .ir.answer_text import answer_text as answer_text
     from .ir.answers import Answer as Answer
     from .ir.builder import Builder as Builder
     from .ir.problem import Problem as Problem
     from .ir.samples import Samples as Samples
-    from .lipschitz_constants import lipschitz as lipschitz
-    from .verification import verify as verify
 
 _HOMES = {
-    "Bundle": "export", "Compiled": "api", "check": "checks", "coarsened": "coarsening", "compile": "api",
-    "explain": "inspection", "from_sympy": "api", "lipschitz": "lipschitz_constants", "load": "export", "read": "api",
-    "run": "api", "solve": "api", "verify": "verification",
+    "Compiled": "api", "compile": "api", "from_sympy": "api", "read": "api", "run": "api", "solve": "api",
+    "Bundle": "facade.export", "load": "facade.export", "check": "facade.checks", "coarsened": "facade.coarsening",
+    "explain": "facade.inspection", "lipschitz": "facade.lipschitz", "verify": "facade.verification",
     "answer_text": "ir.answer_text",
     "Answer": "ir.answers", "Builder": "ir.builder", "Problem": "ir.problem", "Samples": "ir.samples",
 }  # fmt: skip

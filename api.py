@@ -148,7 +148,7 @@ class Compiled:
 
     def save(self, directory: str | Path, sources: Mapping[str, str] | None = None) -> Path:
         """Write a bundle: source, compiled problem, lift, target file, manifest. Appears complete or not at all."""
-        from .export import save
+        from .facade.export import save
 
         return save(self, directory, sources)
 
@@ -170,8 +170,8 @@ def compile(
     ``rounding`` (exact, outward, inward), ``slack`` (half-step, unit), ``weight`` (stated instead of proved),
     ``quadratize`` (pairs, terms), ``bits`` (lattice of real variables), ``tight`` (an incumbent and LP multipliers
     sharpen the proved weights), ``cutoff`` (cut what is worse than the incumbent: optimum-preserving only).
-    Claims about networks have options ``goal`` and ``bounds`` (``milp_export.py``), Lipschitz constants ``pinned`` and
-    ``monomials`` (``ising_export.py``).
+    Claims about networks have options ``goal`` and ``bounds`` (``facade/milp_export.py``), Lipschitz constants
+    ``pinned`` and ``monomials`` (``facade/ising_export.py``).
 
     Raises :class:`Refused` where no sound compilation is known, :class:`Infeasible` where a row is contradictory,
     :class:`UsageError` for an option that does not exist.
@@ -182,11 +182,11 @@ def compile(
 
     task = as_task(source)
     if isinstance(task, Prove):
-        from .milp_export import compile_claim
+        from .facade.milp_export import compile_claim
 
         return compile_claim(task, target, pipeline, options, progress)
     if isinstance(task, Bound):
-        from .ising_export import compile_bound
+        from .facade.ising_export import compile_bound
 
         return compile_bound(task, target, pipeline, options, progress)
     if not isinstance(task, Optimize):
@@ -246,7 +246,7 @@ def solve(
     if isinstance(task, Prove):
         return prove(task, options, limits, progress)
     if isinstance(task, Bound):
-        from .lipschitz_constants import answer_bound
+        from .facade.lipschitz import answer_bound
 
         return answer_bound(task, options, limits, progress)
     if not isinstance(task, Optimize):
@@ -254,12 +254,12 @@ def solve(
     if {"master", "via", "exact", "tolerance"} & set(options) or options.get("method", "coarsen") != "coarsen":
         message = "master, via and other methods are for prove goals, exact and tolerance for bound goals"
         raise Refused(message, hint="choose a solver instead, or method = coarsen for samplers of few spins")
-    from .coarsening import chosen_solver
+    from .facade.coarsening import chosen_solver
 
     chosen, name = chosen_solver(options)
     if not certify:
         return solve_problem(task, chosen, name, limits, options, progress)
-    from .certification import certified
+    from .facade.certification import certified
 
     first = limits if limits.timeout is None else replace(limits, timeout=limits.timeout / 2)
     answer = solve_problem(task, chosen, name, first, options, progress)
@@ -270,15 +270,15 @@ def solve_problem(
     task: Optimize, solver: Any, name: str, limits: Limits, options: Mapping[str, Any], progress: Progress | None
 ) -> Answer:
     """The loop of one solver call: compile, solve, decode, answer."""
-    from .coarsening import sample
     from .compiler.compile import compile_problem
+    from .facade.coarsening import sample
     from .ir.decoding import Solved, answer, decode
 
     start = perf_counter()
     try:
         trace = compile_problem(task.problem, solver.level, options, options.get("pipeline"), {}, lp_tool, progress)
     except Infeasible as error:
-        from .certification import infeasible
+        from .facade.certification import infeasible
 
         return infeasible(task.problem, error, perf_counter() - start)
     compiled = perf_counter()

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from .cli_lipschitz import lipschitz
-from .cli_verify import supports, verify
-from .terminal import listing, progress, show
+from .facade.lipschitz_command import lipschitz
+from .facade.terminal import listing, progress, show
+from .facade.verify_command import supports, verify
 
 OPTION_NAMES = (
     "code",
@@ -182,8 +182,9 @@ def compile_command(spec: Path, prop: Path | None, defines: tuple[str, ...], tar
 
 def task_to_compile(spec: Path, prop: Path | None, constant: str | None, defines: tuple[str, ...], reals: bool) -> Any:
     """The task of a spec, of a network and a property, or of a network and a constant."""
-    from . import api, verification
-    from .cli_lipschitz import constant_of
+    from . import api
+    from .facade import verification
+    from .facade.lipschitz_command import constant_of
     from .ir.errors import UsageError
 
     if prop is not None and constant is not None:
@@ -204,7 +205,7 @@ def task_to_compile(spec: Path, prop: Path | None, constant: str | None, defines
 @click.option("--json", "as_json", is_flag=True)
 def decode(directory: Path, samples: Path, table: bool, certify: bool, timeout: float | None, as_json: bool) -> None:
     """Decode the SAMPLES (or the solution file) that a solver returned for the bundle in DIRECTORY."""
-    from . import export
+    from .facade import export
     from .ir.answer_text import table_text
 
     bundle = export.load(directory)
@@ -231,7 +232,7 @@ def decode(directory: Path, samples: Path, table: bool, certify: bool, timeout: 
 def tune(directory: Path, scale: float | None, settings: tuple[str, ...], feasible: float | None, reads: int, seed: int,
          output: Path | None) -> None:  # fmt: skip
     """Reweigh the penalties of a bundle without recompiling it."""
-    from . import export
+    from .facade import export
 
     tuning = export.Tuning(scale, parse_defines(settings), feasible, reads, seed)
     with progress() as tell:
@@ -244,7 +245,7 @@ def tune(directory: Path, scale: float | None, settings: tuple[str, ...], feasib
 @click.option("--json", "as_json", is_flag=True)
 def check(answer: Path, as_json: bool) -> None:
     """Re-check a saved answer (run --json) against its source files."""
-    from . import checks
+    from .facade import checks
 
     verdict = checks.check(answer)
     click.echo(json.dumps(verdict.to_dict(), indent=2) if as_json else str(verdict))
@@ -257,7 +258,7 @@ def check(answer: Path, as_json: bool) -> None:
 @click.option("-t", "--target", help="bqm unless stated.")
 def explain(source: Path, defines: tuple[str, ...], target: str | None, **options: Any) -> None:
     """Say what compiling SOURCE (a spec or a bundle) does: sizes, guarantee, weights and proofs, hardware fit."""
-    from . import inspection
+    from .facade import inspection
 
     click.echo(inspection.explain(source, parse_defines(defines), target, given(options)))
 
@@ -269,7 +270,7 @@ def explain(source: Path, defines: tuple[str, ...], target: str | None, **option
 @click.option("--timing", is_flag=True, help="Seconds per pass, on stderr.")
 def opt(file: Path, pipeline: str, output: Path | None, timing: bool) -> None:
     """Run passes over a problem in the text form (or any readable model) and print the result."""
-    from . import inspection
+    from .facade import inspection
 
     trace = inspection.opt(file, pipeline, output)
     if timing:

@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 from networks import save
 
-from isinglass import batch
 from isinglass.backends.result_lines import ResultLines
 from isinglass.cli import cli
+from isinglass.facade import batch
 from isinglass.frontends.instances import read_instances
 from isinglass.ir.errors import InputError
 
@@ -221,7 +221,8 @@ def test_summary_names_wrong_verdicts() -> None:
 def test_an_interrupted_batch_leaves_a_valid_file_and_goes_on(folder: Path) -> None:
     (folder / "list.csv").write_text("".join(f"abs.onnx,slow{i},60\n" for i in range(40)))
     out = folder / "out.jsonl"
-    code = f"import isinglass.batch as b, sys; b.worker_command = lambda memory: [sys.executable, '-c', {FAKE!r}]\n"
+    code = "import isinglass.facade.batch as b, sys\n"
+    code += f"b.worker_command = lambda memory: [sys.executable, '-c', {FAKE!r}]\n"
     code += "from isinglass.cli import main; main()"
     command = [sys.executable, "-P", "-c", code, "verify", "--instances", folder / "list.csv", "--output", out]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

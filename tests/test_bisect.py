@@ -12,7 +12,6 @@ import verification_cases as cases
 from networks import save
 
 from isinglass.api import prove
-from isinglass.checks import check_prove
 from isinglass.compiler.bounds.crown import crown_bounds
 from isinglass.compiler.bounds.rows import row_bounds
 from isinglass.compiler.networks.view import NetView
@@ -21,6 +20,7 @@ from isinglass.compiler.search.claim import Claim
 from isinglass.compiler.search.recorder import Leaves, Recorder, preorder
 from isinglass.compiler.search.smear import Smear
 from isinglass.compiler.search.states import Stack
+from isinglass.facade.checks import check_prove
 from isinglass.frontends.networks.properties import question
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine

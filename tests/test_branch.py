@@ -13,11 +13,11 @@ from networks import save
 from test_prove import enumerated
 
 from isinglass.api import prove
-from isinglass.checks import check_prove
 from isinglass.compiler.bounds.crown import crown_bounds
 from isinglass.compiler.networks.view import NetView
 from isinglass.compiler.search import branching
 from isinglass.compiler.search.phases import Phases, split_value
+from isinglass.facade.checks import check_prove
 from isinglass.frontends.networks.properties import question
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine

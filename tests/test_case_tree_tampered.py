@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnx_models import node, save
 from tree_cases import arrays, grid, hat_task, saved, tampered
 
-from isinglass.checks import check
+from isinglass.facade.checks import check
 from isinglass.ir.answers import Answer
 from isinglass.ir.arrays_text import packed
 from isinglass.ir.case_tree import Forest

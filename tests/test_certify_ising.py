@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from ising_cases import ended, graph, ising, maximum, swept, torus
 
 import isinglass
-from isinglass import certification
 from isinglass.api import lp_tool, make_solver
 from isinglass.cli import cli
 from isinglass.compiler.drivers import certify_ising, certify_milp
 from isinglass.compiler.drivers.certify_ising import certify, order, sampled
-from isinglass.export import certified, load
+from isinglass.facade import certification
+from isinglass.facade.export import certified, load
 from isinglass.ir.answers import Answer
 from isinglass.ir.blocks import Lin, Poly
 from isinglass.ir.checking import Verdict, check_optimize

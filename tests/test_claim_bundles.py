@@ -15,8 +15,9 @@ from test_negate_claim import highs
 from test_unsafe import one_input
 
 import isinglass
-from isinglass import checks, export
 from isinglass.cli import cli
+from isinglass.facade import checks, export
+from isinglass.facade.milp_export import ClaimBundle, CompiledClaim
 from isinglass.frontends.networks.properties import question
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine
@@ -25,7 +26,6 @@ from isinglass.ir.errors import InputError, Refused
 from isinglass.ir.operators.csr import Csr
 from isinglass.ir.samples import Samples
 from isinglass.ir.tasks import Prove
-from isinglass.milp_export import ClaimBundle, CompiledClaim
 
 SPEC = """
 param most = 3

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 import isinglass
-from isinglass import checks
 from isinglass.cli import cli
+from isinglass.facade import checks
 from isinglass.ir.answers import Answer
 from isinglass.ir.bracket_text import bracket_text, rounded
 from isinglass.ir.evaluate import complete

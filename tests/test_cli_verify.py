@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 import isinglass
 from isinglass.cli import cli
-from isinglass.cli_verify import CAPABILITIES
+from isinglass.facade.verify_command import CAPABILITIES
 
 HEAD = "(declare-const X_0 Real)\n(declare-const Y_0 Real)\n(assert (>= X_0 -1))\n(assert (<= X_0 1))\n"
 QUERY = """(vnnlib-version <2.0>)

@@ -20,9 +20,7 @@ import isinglass
 PACKAGE = Path(isinglass.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 LAYERS = {layer: {"ir", layer} for layer in ("ir", "frontends", "compiler", "backends")}
-FACADE = {"__init__", "__main__", "api", "batch", "batch_worker", "bound_checks", "certification", "checks", "cli",
-          "cli_lipschitz", "cli_verify", "coarsening", "export", "inspection", "ising_export", "lipschitz_constants",
-          "milp_export", "terminal", "verification"}  # fmt: skip
+FACADE = {"__init__", "__main__", "api", "cli", "facade"}
 HEAVY = {"onnx", "dimod", "highspy", "onnxruntime", "sympy", "matplotlib", "torch", "dwave"}
 DISTRIBUTIONS = {"dwave": "dwave-samplers"}  # where the import name is not the distribution's
 
@@ -49,7 +47,7 @@ class Module:
 
     @property
     def layer(self) -> str:
-        """``ir``, ``frontends``, ``compiler``, ``backends``, or the name of a facade module."""
+        """``ir``, ``frontends``, ``compiler``, ``backends``, ``facade``, or the name of a module at the root."""
         parts = self.name.split(".")
         return parts[1] if len(parts) > 1 else "__init__"
 
@@ -91,7 +89,7 @@ def read(name: str, path: Path) -> Module:
 @cache
 def modules() -> dict[str, Module]:
     """All modules of the package by their full name, wherever it is installed."""
-    paths = [*PACKAGE.glob("*.py"), *(p for layer in LAYERS for p in (PACKAGE / layer).rglob("*.py"))]
+    paths = [*PACKAGE.glob("*.py"), *(p for layer in (*LAYERS, "facade") for p in (PACKAGE / layer).rglob("*.py"))]
     found = {}
     for path in paths:
         parts = ("isinglass", *path.relative_to(PACKAGE).with_suffix("").parts)

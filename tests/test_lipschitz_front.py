@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import isinglass
-from isinglass import checks, export
+from isinglass.facade import checks, export
+from isinglass.facade.lipschitz import Ball, question, read_where, restored, settings
 from isinglass.frontends.networks.box_files import read_box, read_point
 from isinglass.ir.errors import InputError, Refused, UsageError
 from isinglass.ir.samples import Samples
 from isinglass.ir.tasks import Bound
-from isinglass.lipschitz_constants import Ball, question, read_where, restored, settings
 
 from .networks import save, single
 from .onnx_models import node

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from test_bisect import saw
 
 from isinglass.api import Tools, prove
-from isinglass.checks import check_prove
 from isinglass.compiler.drivers.lipschitz_prove import LipschitzProve
 from isinglass.compiler.networks.view import NetView
 from isinglass.compiler.search.begin import begin
@@ -24,6 +23,7 @@ from isinglass.compiler.search.clock import Clock
 from isinglass.compiler.search.lipschitz import LipschitzMargin
 from isinglass.compiler.search.portfolio import margins
 from isinglass.compiler.search.root import refute_all
+from isinglass.facade.checks import check_prove
 from isinglass.ir.affine import Affine
 from isinglass.ir.answers import Answer
 from isinglass.ir.blocks import Var

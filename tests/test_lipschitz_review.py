@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from isinglass import checks
 from isinglass.cli import cli
+from isinglass.facade import checks
 from isinglass.ir.errors import InputError
 from isinglass.ir.slope_form import SlopeForm
 from isinglass.ir.slope_proof.leaf import leaf_upper

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from isinglass.compiler.lipschitz.patterns import best_patterns
+from isinglass.facade.lipschitz import question
 from isinglass.ir.slope_reader import slope_form
 from isinglass.ir.slope_value import form_value
-from isinglass.lipschitz_constants import question
 
 
 def test_brackets_hold_close_and_are_accepted(tmp_path: Path) -> None:

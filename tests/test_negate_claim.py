@@ -20,6 +20,7 @@ from test_unsafe import one_input
 
 from isinglass.compiler.compile import compile_problem
 from isinglass.compiler.negate_claim import BOUNDS, negate_claim
+from isinglass.facade.milp_export import CompiledClaim, compile_claim
 from isinglass.frontends.networks.box import Box
 from isinglass.frontends.networks.properties import argmax_is, prove, question
 from isinglass.frontends.networks.reader import read_network
@@ -31,7 +32,6 @@ from isinglass.ir.problem import Problem
 from isinglass.ir.protocols import Limits
 from isinglass.ir.tasks import Prove
 from isinglass.ir.unsafe import UnsafeSet
-from isinglass.milp_export import CompiledClaim, compile_claim
 
 TARGETS = ("lp", "mps", "npz", "cqm")
 

@@ -12,6 +12,7 @@ from test_unsafe import one_input
 from isinglass.compiler.bounds.interval import Interval
 from isinglass.compiler.networks.view import NetView
 from isinglass.compiler.pipeline import Pipeline
+from isinglass.facade.milp_export import compile_claim
 from isinglass.ir.affine import Affine
 from isinglass.ir.blocks import Arg, Block, Fn, Lin, Var
 from isinglass.ir.errors import Infeasible, Refused
@@ -31,7 +32,6 @@ from isinglass.ir.operators.identity import Identity
 from isinglass.ir.problem import Problem
 from isinglass.ir.protocols import Limits
 from isinglass.ir.tasks import Prove
-from isinglass.milp_export import compile_claim
 
 CLIPS = [Hardtanh(-0.5, 0.75), Hardtanh(0.0, np.inf), Hardtanh(-np.inf, 0.5)]
 EXACT = [Relu(), LeakyRelu(0.1), LeakyRelu(0.3), Max(), *CLIPS]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx_models import Case, exact_outputs, node, save_case
 
 import isinglass
-import isinglass.verification
+import isinglass.facade.verification
 from isinglass.backends.network_runner import NetworkRunner
 from isinglass.frontends.networks import through_ending as module
 from isinglass.frontends.networks.box import Box
@@ -263,7 +263,7 @@ def test_property_files_see_through_both(tmp_path: Path) -> None:
         query.write_text(inputs + declared + "".join(f"(assert {one})\n" for one in asserted))
         answer = isinglass.verify(path, query)
         if answer.status == "sat":
-            x, y = isinglass.verification.witness_of(answer)
+            x, y = isinglass.facade.verification.witness_of(answer)
             assert np.array_equal(NetworkRunner(path)(x[None])[0], y)
         saved = tmp_path / "answer.json"
         saved.write_text(answer.to_json())

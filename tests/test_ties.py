@@ -16,8 +16,8 @@ from networks import Layers, save
 from test_prove import enumerated
 
 from isinglass.api import prove
-from isinglass.checks import check_prove
 from isinglass.compiler.driver import DRIVERS
+from isinglass.facade.checks import check_prove
 from isinglass.frontends.networks.properties import question
 from isinglass.frontends.networks.reader import read_network
 from isinglass.ir.affine import Affine

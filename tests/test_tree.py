@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ("ir", "frontends", "compiler", "backends")
+LAYERS = ("ir", "frontends", "compiler", "backends", "facade")
 RULES = {
     "ir": ("certificates", "functions", "lift", "operators", "proof_lines", "terms"),
     "compiler": ("bounds", "drivers", "encodings", "passes", "piecewise", "weights"),

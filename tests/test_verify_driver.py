@@ -15,7 +15,6 @@ from test_bisect import saw
 from test_branch import ask_about, dense_task
 
 from isinglass.api import Tools, prove
-from isinglass.checks import check_prove
 from isinglass.compiler.drivers.verify import Verify, searches
 from isinglass.compiler.search import portfolio
 from isinglass.compiler.search.begin import begin
@@ -23,6 +22,7 @@ from isinglass.compiler.search.bisection import Bisection
 from isinglass.compiler.search.branching import Branching
 from isinglass.compiler.search.clock import Clock
 from isinglass.compiler.search.inquiry import Inquiry
+from isinglass.facade.checks import check_prove
 from isinglass.ir.answers import Answer
 from isinglass.ir.errors import Refused
 from isinglass.ir.protocols import Event, Limits

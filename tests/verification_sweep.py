@@ -11,12 +11,12 @@ import numpy as np
 import verification_cases as cases
 
 from isinglass.api import prove
-from isinglass.checks import check_prove
 from isinglass.compiler.bounds.crown import crown_bounds
 from isinglass.compiler.bounds.interval import Interval
 from isinglass.compiler.bounds.rows import row_bounds
 from isinglass.compiler.driver import DRIVERS
 from isinglass.compiler.networks.view import NetView
+from isinglass.facade.checks import check_prove
 from isinglass.ir.answers import Answer
 from isinglass.ir.errors import Refused
 from isinglass.ir.linear_proof.bounds import fresh

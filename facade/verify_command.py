@@ -54,7 +54,7 @@ def verify(files: tuple[Path, ...], **options: Any) -> None:
 
 def form_of(files: tuple[Path, ...], options: dict[str, Any]) -> str:
     """Which of the three forms is meant; options of another one are an error."""
-    from .ir.errors import UsageError
+    from ..ir.errors import UsageError
 
     form = "batch" if options["instances"] is not None else "query" if options["network"] else "pair"
     wrong: tuple[str, ...] = {"batch": SINGLE_ONLY, "query": BATCH_ONLY, "pair": (*BATCH_ONLY, *QUERY_ONLY)}[form]
@@ -73,8 +73,8 @@ def form_of(files: tuple[Path, ...], options: dict[str, Any]) -> str:
 
 def verify_pair(network: Path, property: Path, options: dict[str, Any]) -> None:
     """``verify NET.onnx PROP.vnnlib``."""
+    from ..ir.answer_text import verdict_text
     from . import verification
-    from .ir.answer_text import verdict_text
 
     with progress(options["as_json"]) as tell:
         answer = verification.verify(network, property, **chosen(options), progress=tell)
@@ -100,8 +100,8 @@ def chosen(options: dict[str, Any]) -> dict[str, Any]:
 
 def verify_query(query: Path, options: dict[str, Any]) -> None:
     """``verify QUERY.vnnlib --network NAME=NET.onnx``: one word on stdout, then the assignment."""
+    from ..ir.errors import UsageError
     from . import verification
-    from .ir.errors import UsageError
 
     wrong = [text for text in options["network"] if not all(text.partition("=")[::2])]
     if wrong:
@@ -115,7 +115,7 @@ def verify_query(query: Path, options: dict[str, Any]) -> None:
         show(answer, True)
     click.echo({"timeout": "timed-out"}.get(answer.status, answer.status))
     if answer.status == "sat":
-        from .backends.assignments import assignment_text, save_assignment
+        from ..backends.assignments import assignment_text, save_assignment
 
         variables = verification.assignment(answer, query)
         if options["serialise_assignments"] is not None:
@@ -143,8 +143,8 @@ def capability_options(command: Any) -> Any:
 @capability_options
 def supports(**wanted: bool) -> None:
     """Say which VNN-LIB 2.0 queries and which networks `verify` takes: one capability a call, one item a line."""
-    from .frontends.vnnlib.capabilities import capability
-    from .ir.errors import UsageError
+    from ..frontends.vnnlib.capabilities import capability
+    from ..ir.errors import UsageError
 
     asked = [name for name in CAPABILITIES if wanted[name.replace("-", "_")]]
     if len(asked) != 1:

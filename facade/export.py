@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .ir.answers import Answer
-from .ir.errors import InputError, Refused, UsageError
-from .ir.protocols import Event, Limits
+from ..ir.answers import Answer
+from ..ir.errors import InputError, Refused, UsageError
+from ..ir.protocols import Event, Limits
 
 if TYPE_CHECKING:
-    from .api import Compiled
-    from .backends.bundle import Bundle as Stored
-    from .ir.decoding import Decoded
-    from .ir.samples import Samples
+    from ..api import Compiled
+    from ..backends.bundle import Bundle as Stored
+    from ..ir.decoding import Decoded
+    from ..ir.samples import Samples
 
 Progress = Callable[[Event], None]
 LONGEST = 80
@@ -29,8 +29,8 @@ def save(
     beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write ``<problem's name><suffix>`` and everything needed to come back; ``beside``: further files by name."""
-    from .backends.bundle import save_bundle
-    from .compiler.report import guarantee_lines
+    from ..backends.bundle import save_bundle
+    from ..compiler.report import guarantee_lines
 
     file = f"{file_name(compiled.source.name)}{compiled.target.suffix}"
     extra = {
@@ -59,7 +59,7 @@ class Bundle:
 
     def read(self, samples: Any) -> Samples:
         """Samples of the compiled problem: a file's path, a dimod SampleSet, 0/1 rows."""
-        from .backends.sample_files import from_table
+        from ..backends.sample_files import from_table
 
         if isinstance(samples, (str, Path)):
             return self.stored.read_samples(samples)
@@ -67,14 +67,14 @@ class Bundle:
 
     def decode(self, samples: Any) -> Decoded:
         """Samples (a file's path, a dimod SampleSet, 0/1 rows) decoded and evaluated on the source."""
-        from .ir.decoding import decode
+        from ..ir.decoding import decode
 
         return decode(self.stored.source, self.stored.lift, self.read(samples))
 
     def answer(self, samples: Any, solver: str = "") -> Answer:
         """The best sample as an answer. Samples from outside prove nothing beyond their witness; what a solver's file
         says besides (``optimal``, ``infeasible``) is claimed on its word at the most."""
-        from .ir.decoding import Decoded, Solved, answer, decode
+        from ..ir.decoding import Decoded, Solved, answer, decode
 
         status = ""
         if not isinstance(samples, Decoded):
@@ -86,8 +86,8 @@ class Bundle:
 
     def explain(self) -> str:
         """Sizes, guarantee, weights and their proofs, dynamic range, hardware fit, ledger."""
-        from .backends.explain import form_lines
-        from .compiler.report import counts, penalty_lines
+        from ..backends.explain import form_lines
+        from ..compiler.report import counts, penalty_lines
 
         stored = self.stored
         lines = [
@@ -103,7 +103,7 @@ class Bundle:
 
 def load(directory: str | Path) -> Bundle:
     """A bundle that ``save`` wrote. Raises :class:`InputError` when it is damaged."""
-    from .backends.bundle import load_bundle
+    from ..backends.bundle import load_bundle
     from .ising_export import QUESTION, BoundBundle
     from .milp_export import TASK, ClaimBundle
 
@@ -137,11 +137,11 @@ class Tuning:
 
 def tune(directory: str | Path, output: str | Path, tuning: Tuning, progress: Progress | None = None) -> list[str]:
     """Reweigh a bundle's penalties and write it to ``output``; returns lines that say what changed."""
-    from .api import Compiled
-    from .backends.target import make_target
-    from .compiler.penalties.reweigh import all_proved
-    from .compiler.pipeline import Ran, Trace
-    from .ir.step import Step
+    from ..api import Compiled
+    from ..backends.target import make_target
+    from ..compiler.penalties.reweigh import all_proved
+    from ..compiler.pipeline import Ran, Trace
+    from ..ir.step import Step
 
     stored = load(directory).stored
     target, key = make_target(stored.target)
@@ -199,8 +199,8 @@ def positive(row: str, text: str) -> float:
 
 def searched(compiled: Compiled, tuning: Tuning, progress: Progress | None) -> tuple[Any, list[str]]:
     """The least common scale at which enough pilot reads of simulated annealing are feasible on the source."""
-    from .backends.solvers.neal import Neal
-    from .compiler.drivers.tune_weights import Tuned, tune_weights
+    from ..backends.solvers.neal import Neal
+    from ..compiler.drivers.tune_weights import Tuned, tune_weights
 
     wanted = tuning.feasible or 0.0
     if not 0 < wanted <= 1:

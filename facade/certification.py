@@ -8,13 +8,13 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from .ir.answers import Answer
-from .ir.errors import Infeasible, Refused
-from .ir.problem import Problem
-from .ir.protocols import Event, Limits
+from ..ir.answers import Answer
+from ..ir.errors import Infeasible, Refused
+from ..ir.problem import Problem
+from ..ir.protocols import Event, Limits
 
 if TYPE_CHECKING:
-    from .api import Progress
+    from ..api import Progress
 
 
 SECOND = 0.3
@@ -30,8 +30,8 @@ def certified(problem: Problem, answer: Answer, limits: Limits, progress: Progre
     Quadratic objectives over variables of two values are bounded as Ising problems: at once where there are no rows,
     and where there are, after a branch and bound over linear programs that leaves a gap.
     """
-    from .api import lp_tool, make_solver
-    from .compiler.drivers import certify_ising, certify_milp
+    from ..api import lp_tool, make_solver
+    from ..compiler.drivers import certify_ising, certify_milp
 
     if answer.status == "infeasible" and answer.basis == "certificate":
         return answer
@@ -54,7 +54,7 @@ def certified(problem: Problem, answer: Answer, limits: Limits, progress: Progre
 
 def is_ising(problem: Problem) -> bool:
     """Whether the objective is quadratic over variables of two values (and nothing was made a penalty)."""
-    from .ir.quadratic.spins import spin_form
+    from ..ir.quadratic.spins import spin_form
 
     if problem.objective.degree != 2 or problem.penalties:
         return False
@@ -92,7 +92,7 @@ def played(loop: Generator[Event, None, Answer], progress: Progress | None) -> A
 
 def infeasible(problem: Problem, error: Infeasible, seconds: float) -> Answer:
     """A contradiction found while compiling, with a certificate where the checker can re-derive it on its own."""
-    from .ir.certificates.bound_propagation import check
+    from ..ir.certificates.bound_propagation import check
 
     certificate = {"kind": "bound-propagation", "row": error.row}
     basis = "certificate" if check(problem, certificate) else "none"

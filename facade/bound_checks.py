@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from .ir.answers import Answer
-from .ir.arrays_text import Unpacker
-from .ir.checking import CERTIFICATES, Verdict, rejected
-from .ir.errors import InputError, Refused
-from .ir.slope_form import SlopeForm
-from .ir.slope_proof.ranges import boxed, own_ranges
-from .ir.slope_reader import slope_form
-from .ir.slope_value import form_value, slopes_of
-from .ir.slope_witness import pattern_of
-from .ir.tasks import Bound
-from .ir.types import FloatArray
+from ..ir.answers import Answer
+from ..ir.arrays_text import Unpacker
+from ..ir.checking import CERTIFICATES, Verdict, rejected
+from ..ir.errors import InputError, Refused
+from ..ir.slope_form import SlopeForm
+from ..ir.slope_proof.ranges import boxed, own_ranges
+from ..ir.slope_reader import slope_form
+from ..ir.slope_value import form_value, slopes_of
+from ..ir.slope_witness import pattern_of
+from ..ir.tasks import Bound
+from ..ir.types import FloatArray
 
 CLOSED = 1e-6
 """Relative gap up to which a bracket may be called optimal."""

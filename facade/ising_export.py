@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .api import Compiled, Progress, lp_tool
+from ..api import Compiled, Progress, lp_tool
+from ..ir.answers import Answer
+from ..ir.errors import InputError, Refused
+from ..ir.slope_form import SlopeForm
+from ..ir.tasks import Bound
+from ..ir.types import FloatArray, Values
 from .export import Bundle
-from .ir.answers import Answer
-from .ir.errors import InputError, Refused
-from .ir.slope_form import SlopeForm
-from .ir.tasks import Bound
-from .ir.types import FloatArray, Values
 
 if TYPE_CHECKING:
-    from .ir.problem import Problem
+    from ..ir.problem import Problem
 
 QUESTION = "question"
 """The file of a bundle that holds the task."""
@@ -38,10 +38,10 @@ def compile_bound(
     ``pinned`` and ``monomials``. Raises :class:`Refused` for several functionals, the l2 norm, and polynomials that are
     too large, with what they would cost.
     """
-    from .backends.target import make_target
-    from .compiler.compile import compile_problem
-    from .compiler.defaults import known_options
-    from .lipschitz_constants import SEARCH, with_relus
+    from ..backends.target import make_target
+    from ..compiler.compile import compile_problem
+    from ..compiler.defaults import known_options
+    from .lipschitz import SEARCH, with_relus
 
     task = with_relus(task)
     given = {key: value for key, value in {**task.options, **options}.items() if key not in (*SEARCH, "timeout")}
@@ -57,8 +57,8 @@ def compile_bound(
 
 def source_problem(task: Bound, level: str, options: Mapping[str, Any]) -> Problem:
     """The constant as a maximum over spins, or over binaries."""
-    from .compiler.lipschitz.ising import IsingForm
-    from .compiler.lipschitz.polynomial import MONOMIALS, expanded, polynomial_problem
+    from ..compiler.lipschitz.ising import IsingForm
+    from ..compiler.lipschitz.polynomial import MONOMIALS, expanded, polynomial_problem
 
     if len(task.labels) != 1:
         hint = "state one output, or one difference"
@@ -75,16 +75,16 @@ def source_problem(task: Bound, level: str, options: Mapping[str, Any]) -> Probl
 
 def slopes(task: Bound) -> SlopeForm:
     """The slopes of the network, over all inputs or over its box."""
-    from .ir.slope_proof.ranges import boxed, own_ranges
-    from .ir.slope_reader import slope_form
+    from ..ir.slope_proof.ranges import boxed, own_ranges
+    from ..ir.slope_reader import slope_form
 
     return slope_form(task, own_ranges(task) if boxed(task) else None)
 
 
 def patterns(task: Bound, values: Values) -> FloatArray:
     """The patterns [B, F] that samples of :func:`source_problem` stand for; x, or the signs, are not looked at."""
-    from .compiler.lipschitz.ising import PATTERN, IsingForm
-    from .compiler.lipschitz.polynomial import UNITS
+    from ..compiler.lipschitz.ising import PATTERN, IsingForm
+    from ..compiler.lipschitz.polynomial import UNITS
 
     if UNITS in values:
         return np.asarray(np.rint(values[UNITS]), dtype=np.float64)
@@ -97,9 +97,9 @@ def patterns(task: Bound, values: Values) -> FloatArray:
 def lower_bound(task: Bound, values: Values, base: Answer) -> Answer:
     """The best pattern among samples as an answer: its value is computed again from the network, with the direction x
     in closed form, and is a lower bound; samples never bound from above."""
-    from .ir.slope_value import form_value, slopes_of
-    from .ir.slope_witness import witness_of
-    from .lipschitz_constants import claim
+    from ..ir.slope_value import form_value, slopes_of
+    from ..ir.slope_witness import witness_of
+    from .lipschitz import claim
 
     form = slopes(task)
     told = {"quantity": task.quantity, "norm": task.norm, "labels": list(task.labels)}
@@ -129,9 +129,9 @@ class CompiledBound(Compiled):
 
     def save(self, directory: str | Path, sources: Mapping[str, str] | None = None) -> Path:
         """Write a bundle that holds the task and the network's files too."""
-        from .backends.ir_files import packed
+        from ..backends.ir_files import packed
+        from ..ir.text import print_value
         from .export import save
-        from .ir.text import print_value
         from .milp_export import network_copy
 
         network, files = network_copy(self.task.network) if self.task.network else ("", {})
@@ -146,8 +146,8 @@ class BoundBundle(Bundle):
     @cached_property
     def task(self) -> Bound:
         """The question, its network being the copy in the bundle, read again."""
-        from .backends.ir_files import unpacked
-        from .ir.text import parse_value
+        from ..backends.ir_files import unpacked
+        from ..ir.text import parse_value
 
         place = self.stored.directory / QUESTION
         task = parse_value(*unpacked(place), str(place))

@@ -38,7 +38,7 @@ def listen(orders: SimpleQueue[bytes]) -> None:
 
 def answered(order: dict[str, Any], memory: float | None = None) -> dict[str, Any]:
     """The fields of a result line. Nothing that one instance does wrong ends the process."""
-    from .ir.errors import IsinglassError
+    from ..ir.errors import IsinglassError
 
     start = perf_counter()
     try:
@@ -58,7 +58,7 @@ def answered(order: dict[str, Any], memory: float | None = None) -> dict[str, An
 
 def question(order: dict[str, Any], memory: float | None) -> dict[str, Any]:
     """Verify one instance and save its answer where the order wants that."""
-    from .backends.files import write_chunks
+    from ..backends.files import write_chunks
     from .verification import verify
 
     files = order["files"]

@@ -10,7 +10,7 @@ import click
 from .terminal import progress, show
 
 if TYPE_CHECKING:
-    from .ir.answers import Answer
+    from ..ir.answers import Answer
 
 LISTED = "a number, several (3,8), or all"
 
@@ -38,10 +38,10 @@ LISTED = "a number, several (3,8), or all"
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer, for `isinglass check`.")
 def lipschitz(network: Path, **options: Any) -> None:
     """How much can an output of NET change per unit of change of its inputs? A lower and a proved upper bound."""
-    from . import lipschitz_constants as constants
+    from . import lipschitz as constants
 
     if options["plot"] is not None:
-        from .backends.bracket_plot import check_plot
+        from ..backends.bracket_plot import check_plot
 
         check_plot(options["plot"])  # before minutes are spent
     asked = {
@@ -69,7 +69,7 @@ def outputs(given: tuple[str, ...]) -> Any:
 
 def pairs(given: tuple[str, ...]) -> Any:
     """``--difference 8,3`` or ``all``."""
-    from .ir.errors import UsageError
+    from ..ir.errors import UsageError
 
     if not given or given == ("all",):
         return "all" if given else None
@@ -82,7 +82,7 @@ def pairs(given: tuple[str, ...]) -> Any:
 
 def numbers(option: str, text: str) -> list[int]:
     """Whole numbers between commas."""
-    from .ir.errors import UsageError
+    from ..ir.errors import UsageError
 
     try:
         return [int(part) for part in text.split(",")]
@@ -93,8 +93,8 @@ def numbers(option: str, text: str) -> list[int]:
 
 def constant_of(network: Path, text: str) -> Any:
     """The question about one functional of a network: ``8`` or ``8,3``."""
-    from .ir.errors import UsageError
-    from .lipschitz_constants import question
+    from ..ir.errors import UsageError
+    from .lipschitz import question
 
     found = numbers("--lipschitz", text)
     if len(found) > 2:
@@ -104,8 +104,8 @@ def constant_of(network: Path, text: str) -> Any:
 
 def box_of(options: dict[str, Any]) -> Any:
     """The box that the options state; None for all inputs."""
-    from .ir.errors import UsageError
-    from .lipschitz_constants import Ball
+    from ..ir.errors import UsageError
+    from .lipschitz import Ball
 
     ball = {name: options[name] for name in ("centre", "eps", "clip") if options[name] is not None}
     if options["box"] is not None:
@@ -128,7 +128,7 @@ def box_of(options: dict[str, Any]) -> Any:
 
 def draw(answer: Answer, path: Path) -> None:
     """The picture."""
-    from .backends.bracket_plot import plot_brackets
+    from ..backends.bracket_plot import plot_brackets
 
     plot_brackets(answer, path)
     click.echo(f"{path}: drawn", err=True)

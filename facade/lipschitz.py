@@ -13,15 +13,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .ir.answers import Answer, plain
-from .ir.errors import InputError, Refused, UsageError
-from .ir.protocols import Event, Limits
-from .ir.tasks import Bound
-from .ir.types import AnyArray, FloatArray
+from ..ir.answers import Answer, plain
+from ..ir.errors import InputError, Refused, UsageError
+from ..ir.protocols import Event, Limits
+from ..ir.tasks import Bound
+from ..ir.types import AnyArray, FloatArray
 
 if TYPE_CHECKING:
-    from .api import Progress
-    from .frontends.networks.box import Box
+    from ..api import Progress
+    from ..frontends.networks.box import Box
 
 SEARCH = ("exact", "tolerance", "budget")
 """Options of the search, which the driver finds in the task: run until the bracket is closed; stop where it is
@@ -97,8 +97,8 @@ def lipschitz(
 
 def question(asked: Mapping[str, Any], box: Where = None) -> Bound:
     """The task that settings state (as :func:`lipschitz` keeps them in its answer); ``box`` where it is at hand."""
-    from .frontends.networks.lipschitz import bound
-    from .frontends.networks.reader import read_network
+    from ..frontends.networks.lipschitz import bound
+    from ..frontends.networks.reader import read_network
 
     if not isinstance(asked, Mapping) or "network" not in asked:
         raise InputError("the answer does not say what was asked")
@@ -111,8 +111,8 @@ def question(asked: Mapping[str, Any], box: Where = None) -> Bound:
 def with_relus(task: Bound) -> Bound:
     """The same question, the greatest of several numbers written as relus (exactly); what :func:`answer_bound` and
     ``check`` look at."""
-    from .ir.functions.max import Max
-    from .ir.relu_rows import as_relu
+    from ..ir.functions.max import Max
+    from ..ir.relu_rows import as_relu
 
     written = as_relu(task.problem, (Max,))
     if not written.notes:
@@ -122,10 +122,10 @@ def with_relus(task: Bound) -> Bound:
 
 def estimates(network: str | Path, *, box: Where = None, seed: int = 0, **asked: Any) -> list[str]:
     """Published estimates of the same constants as lines of text, by name. None of them is part of a bracket."""
-    from .compiler.lipschitz.estimates import KINDS, sampled_gradient
-    from .compiler.lipschitz.estimates import estimates as of_form
-    from .ir.bracket_text import table
-    from .ir.slope_reader import slope_form
+    from ..compiler.lipschitz.estimates import KINDS, sampled_gradient
+    from ..compiler.lipschitz.estimates import estimates as of_form
+    from ..ir.bracket_text import table
+    from ..ir.slope_reader import slope_form
 
     task = question({"network": str(network), **asked}, box)
     found = {label: [sampled_gradient(task, k, seed=seed)] for k, label in enumerate(task.labels)}
@@ -186,8 +186,8 @@ def read_where(where: str | Path | Ball | Sequence[AnyArray]) -> Box:
     """The box that is meant."""
     import numpy as np
 
-    from .frontends.networks.box import Box
-    from .frontends.networks.box_files import read_box, read_point
+    from ..frontends.networks.box import Box
+    from ..frontends.networks.box_files import read_box, read_point
 
     if isinstance(where, (str, Path)):
         return read_box(where)
@@ -203,9 +203,9 @@ def read_where(where: str | Path | Ball | Sequence[AnyArray]) -> Box:
 
 def digests(task: Bound, asked: Mapping[str, Any]) -> dict[str, str]:
     """All files that the question was read from."""
-    from .backends.files import read_bytes, sha256
-    from .frontends.networks.box_files import point_file
-    from .frontends.networks.model_file import network_files
+    from ..backends.files import read_bytes, sha256
+    from ..frontends.networks.box_files import point_file
+    from ..frontends.networks.model_file import network_files
 
     box = asked.get("box", {})
     beside = [box["file"]] if "file" in box else [point_file(box["centre"])] if "centre" in box else []
@@ -224,7 +224,7 @@ class BoundTools:
     @cached_property
     def sampler(self) -> Any:
         """A solver of QUBO or Ising problems that looks for lower bounds; None where none was asked for."""
-        from .api import make_solver
+        from ..api import make_solver
 
         if self.solver is None:
             return None
@@ -235,7 +235,7 @@ class BoundTools:
 
     @cached_property
     def open_lp(self) -> Any:
-        from .api import lp_tool
+        from ..api import lp_tool
 
         return lp_tool()
 
@@ -248,7 +248,7 @@ def answer_bound(task: Bound, options: Mapping[str, Any], limits: Limits, progre
     check_search(options)
     if {"method", "master", "via"} & set(options):
         raise Refused("method, master and via are not for bound goals", hint="exact, tolerance, solver and budget are")
-    from .compiler.drivers.lipschitz import Lipschitz
+    from ..compiler.drivers.lipschitz import Lipschitz
 
     asked = {**task.options, **{key: options[key] for key in SEARCH if key in options}}
     task = with_relus(task)

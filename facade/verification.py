@@ -8,15 +8,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .ir.answers import Answer
-from .ir.errors import InputError, UsageError
-from .ir.protocols import Limits
-from .ir.types import FloatArray
+from ..ir.answers import Answer
+from ..ir.errors import InputError, UsageError
+from ..ir.protocols import Limits
+from ..ir.types import FloatArray
 
 if TYPE_CHECKING:
-    from .api import Progress
-    from .backends.assignments import Assigned
-    from .ir.tasks import Prove
+    from ..api import Progress
+    from ..backends.assignments import Assigned
+    from ..ir.tasks import Prove
 
 
 def read_task(network: str | Path, property: str | Path, reals: bool = False) -> Prove:
@@ -25,9 +25,9 @@ def read_task(network: str | Path, property: str | Path, reals: bool = False) ->
     Either may be gzipped. ``reals``: an answer about real arithmetic will do where the file says float32. Raises
     :class:`InputError` that names file, place and remedy, :class:`Refused` for what is not supported.
     """
-    from .frontends.networks.reader import read_network
-    from .frontends.vnnlib.property import prove_vnnlib
-    from .frontends.vnnlib.reader import read_vnnlib
+    from ..frontends.networks.reader import read_network
+    from ..frontends.vnnlib.property import prove_vnnlib
+    from ..frontends.vnnlib.reader import read_vnnlib
 
     query = read_vnnlib(property)  # the cheaper one to be wrong
     return prove_vnnlib(read_network(network), query, reals=reals)
@@ -52,9 +52,9 @@ def verify(
     portfolio, the default), bisect, branch, lipschitz or milp. ``reals``: see :func:`read_task`. The answer remembers
     both files with their digests, for :func:`isinglass.check`.
     """
-    from .api import prove
-    from .backends.files import read_bytes, sha256
-    from .frontends.networks.model_file import network_files
+    from ..api import prove
+    from ..backends.files import read_bytes, sha256
+    from ..frontends.networks.model_file import network_files
 
     start = perf_counter()
     limits = check_limits(timeout, seed, memory)
@@ -100,7 +100,7 @@ def network_of(query: str | Path, networks: Sequence[tuple[str, str]]) -> str:
 
     Raises :class:`InputError` where there are too few or too many of them.
     """
-    from .frontends.vnnlib.reader import read_vnnlib
+    from ..frontends.vnnlib.reader import read_vnnlib
 
     name = read_vnnlib(query).network
     if not name:
@@ -115,8 +115,8 @@ def network_of(query: str | Path, networks: Sequence[tuple[str, str]]) -> str:
 
 def assignment(answer: Answer, query: str | Path) -> list[Assigned]:
     """The declared variables of a 2.0 query at the witness: what onnxruntime computes where it holds in float32."""
-    from .backends.assignments import Assigned
-    from .frontends.vnnlib.reader import read_vnnlib
+    from ..backends.assignments import Assigned
+    from ..frontends.vnnlib.reader import read_vnnlib
 
     read = read_vnnlib(query)
     x, y = witness_of(answer)
@@ -128,13 +128,13 @@ def witness_of(answer: Answer) -> tuple[FloatArray, FloatArray]:
     witness holds in real arithmetic only."""
     import numpy as np
 
-    from .backends.network_runner import NetworkRunner
-    from .compiler.networks.view import NetView
-    from .frontends.networks.reader import read_network
-    from .frontends.networks.through_ending import file_outputs
-    from .ir.errors import Refused
-    from .ir.exact import Exact
-    from .ir.exact_evaluation import exact_values
+    from ..backends.network_runner import NetworkRunner
+    from ..compiler.networks.view import NetView
+    from ..frontends.networks.reader import read_network
+    from ..frontends.networks.through_ending import file_outputs
+    from ..ir.errors import Refused
+    from ..ir.exact import Exact
+    from ..ir.exact_evaluation import exact_values
 
     network, property = str(answer.options["network"]), str(answer.options["property"])
     task = read_task(network, property, reals=True)
@@ -150,7 +150,7 @@ def witness_of(answer: Answer) -> tuple[FloatArray, FloatArray]:
 
 def write_results(answer: Answer, path: str | Path) -> None:
     """The verdict, and the counterexample of a ``sat``, in the format of VNN-COMP."""
-    from .backends.vnncomp_results import write_vnncomp
+    from ..backends.vnncomp_results import write_vnncomp
 
     x, y = witness_of(answer) if answer.status == "sat" else (None, None)
     write_vnncomp(path, answer.status, x, y)

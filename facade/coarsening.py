@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .ir.errors import UsageError
-from .ir.problem import Problem
-from .ir.protocols import Limits
-from .ir.samples import Samples
+from ..ir.errors import UsageError
+from ..ir.problem import Problem
+from ..ir.protocols import Limits
+from ..ir.samples import Samples
 
 if TYPE_CHECKING:
-    from .api import Progress
+    from ..api import Progress
 
 
 def coarsened(solver: Any = "neal", **options: Any) -> Any:
     """A sampler for problems larger than ``solver`` takes, wherever a solver is asked for: signed coarsening, block
     re-solves, blocks on a common cooling schedule. ``options``: ``budget`` (spins of a call, 100), ``calls``, ``mode``,
     ``matching``, ``reads``, as :class:`isinglass.compiler.drivers.coarsen.Coarsen` says."""
-    from .api import make_solver
-    from .compiler.drivers.coarsen import Coarsen
+    from ..api import make_solver
+    from ..compiler.drivers.coarsen import Coarsen
 
     return Coarsen(make_solver(solver)[0], **options)
 
 
 def chosen_solver(options: Mapping[str, Any]) -> tuple[Any, str]:
     """The solver that options ask for, and its name. Raises :class:`UsageError` for what does not fit together."""
-    from .api import make_solver
+    from ..api import make_solver
 
     if options.get("method") == "coarsen":
         chosen, name = make_solver(options.get("solver", "neal"))

@@ -20,9 +20,9 @@ from threading import TIMEOUT_MAX, Lock, Timer
 from time import monotonic
 from typing import Any
 
-from .backends.result_lines import Line, ResultLines
-from .frontends.instances import Instance, read_instances
-from .ir.errors import InputError
+from ..backends.result_lines import Line, ResultLines
+from ..frontends.instances import Instance, read_instances
+from ..ir.errors import InputError
 from .verification import check_limits
 
 VERDICTS = ("sat", "unsat", "unknown", "timeout", "error")
@@ -138,8 +138,8 @@ class Digests:
 
 def digest(path: Path) -> str | None:
     """sha256 of a file; of a network in several files, that of their digests."""
-    from .backends.files import file_sha256, sha256
-    from .frontends.networks.model_file import network_files
+    from ..backends.files import file_sha256, sha256
+    from ..frontends.networks.model_file import network_files
 
     try:
         own = file_sha256(path)

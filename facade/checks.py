@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .ir.answers import Answer
-from .ir.checking import CERTIFICATES, Verdict, check_optimize, rejected
-from .ir.errors import InputError
-from .ir.tasks import Bound, Optimize, Prove, Task
+from ..ir.answers import Answer
+from ..ir.checking import CERTIFICATES, Verdict, check_optimize, rejected
+from ..ir.errors import InputError
+from ..ir.tasks import Bound, Optimize, Prove, Task
 
 
 def check(path: str | Path) -> Verdict:
     """Re-check an answer that ``run --json`` or ``decode --json`` wrote. Raises :class:`InputError` for an unreadable
     file."""
-    from .backends.files import read_text
+    from ..backends.files import read_text
 
     answer = Answer.from_json(read_text(path), str(path))
     wrong = changed_sources(answer.sources)
@@ -31,7 +31,7 @@ def check(path: str | Path) -> Verdict:
 
 def task_asked(answer: Answer, path: str | Path) -> Task:
     """The question that an answer says it answers, read again. Raises :class:`InputError` where it says none."""
-    from .frontends.files import read
+    from ..frontends.files import read
 
     options = answer.options
     if "bundle" in options:
@@ -41,7 +41,7 @@ def task_asked(answer: Answer, path: str | Path) -> Task:
         task = getattr(bundle, "task", None)
         return task if isinstance(task, (Prove, Bound)) else Optimize(bundle.stored.source)
     if "lipschitz" in options:
-        from .lipschitz_constants import question
+        from .lipschitz import question
 
         try:
             return question(options["lipschitz"])
@@ -67,7 +67,7 @@ def judged(task: Task, answer: Answer) -> Verdict:
         return check_prove(task, answer)
     if isinstance(task, Bound):
         from .bound_checks import check_bound_task
-        from .lipschitz_constants import with_relus
+        from .lipschitz import with_relus
 
         return check_bound_task(with_relus(task), answer)
     return rejected(f"a {type(task).__name__.lower()} goal has no such answer")
@@ -75,7 +75,7 @@ def judged(task: Task, answer: Answer) -> Verdict:
 
 def changed_sources(sources: Mapping[str, str]) -> list[str]:
     """Source files that are not those the answer was given for."""
-    from .backends.files import read_bytes, sha256
+    from ..backends.files import read_bytes, sha256
 
     found = []
     for name, digest in sources.items():
@@ -124,8 +124,8 @@ def check_unsat(task: Prove, answer: Answer) -> Verdict:
 
 def check_counterexample(task: Prove, answer: Answer) -> Verdict:
     """Whether the witness lies in the box and is unsafe, in the arithmetic that the answer claims."""
-    from .backends.network_runner import NetworkRunner
-    from .ir.counterexample import unsafe_arithmetic
+    from ..backends.network_runner import NetworkRunner
+    from ..ir.counterexample import unsafe_arithmetic
 
     given = (answer.witness or {}).get(task.inputs)
     var = task.problem.var(task.inputs)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from .ir.answers import Answer
-    from .ir.protocols import Event
+    from ..ir.answers import Answer
+    from ..ir.protocols import Event
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def show(answer: Answer, as_json: bool, more: Sequence[str] = ()) -> None:
     if as_json:
         click.echo(answer.to_json())
     else:
-        from .ir.answer_text import answer_text
+        from ..ir.answer_text import answer_text
 
         click.echo(answer_text(answer))
     for line in more:
@@ -50,13 +50,13 @@ def show(answer: Answer, as_json: bool, more: Sequence[str] = ()) -> None:
 
 def listing(what: str | None = None) -> str:
     """What is available, one line each."""
-    from .backends.solver import SOLVERS
-    from .backends.target import TARGETS
-    from .compiler.driver import DRIVERS
-    from .compiler.encoding import ENCODINGS
-    from .compiler.pipeline import PASSES
-    from .compiler.weights._prove import RULES
-    from .ir.rules import FUNCTIONS
+    from ..backends.solver import SOLVERS
+    from ..backends.target import TARGETS
+    from ..compiler.driver import DRIVERS
+    from ..compiler.encoding import ENCODINGS
+    from ..compiler.pipeline import PASSES
+    from ..compiler.weights._prove import RULES
+    from ..ir.rules import FUNCTIONS
 
     folders = {"targets": TARGETS, "solvers": SOLVERS, "passes": PASSES, "encodings": ENCODINGS, "functions": FUNCTIONS,
                "drivers": DRIVERS, "weights": RULES}  # fmt: skip

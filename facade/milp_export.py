@@ -10,14 +10,14 @@ from pathlib import Path, PurePath
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from .api import Compiled, Progress, lp_tool
+from ..api import Compiled, Progress, lp_tool
+from ..ir.answers import Answer
+from ..ir.errors import InputError, Refused, UsageError
+from ..ir.tasks import Prove
 from .export import Bundle
-from .ir.answers import Answer
-from .ir.errors import InputError, Refused, UsageError
-from .ir.tasks import Prove
 
 if TYPE_CHECKING:
-    from .ir.samples import Samples
+    from ..ir.samples import Samples
 
 TARGET = "lp"
 """Unless another is stated."""
@@ -39,11 +39,11 @@ def compile_claim(
     interval, from which the big-M numbers come. Raises :class:`Refused` for other targets, :class:`Infeasible` where
     bounds alone exclude every case, :class:`UsageError` for unknown options.
     """
-    from .backends.target import make_target
-    from .compiler.compile import compile_problem
-    from .compiler.defaults import RELAXED, pipeline_parts
-    from .compiler.negate_claim import negate_claim
-    from .compiler.pipeline import Ran
+    from ..backends.target import make_target
+    from ..compiler.compile import compile_problem
+    from ..compiler.defaults import RELAXED, pipeline_parts
+    from ..compiler.negate_claim import negate_claim
+    from ..compiler.pipeline import Ran
 
     given = {key: task.options[key] for key in OPTIONS if key in task.options} | dict(options or {})
     stated = {key: str(value) for key, value in given.items() if value is not None}
@@ -75,8 +75,8 @@ class CompiledClaim(Compiled):
     def answer(self, samples: Any, solver: str = "") -> Answer:
         """The verdict on what a solver returned: ``sat`` with a checked witness, ``unsat`` on the solver's word, or
         ``unknown``."""
-        from .backends.network_runner import NetworkRunner
-        from .compiler.claim_answer import claim_answer
+        from ..backends.network_runner import NetworkRunner
+        from ..compiler.claim_answer import claim_answer
 
         found, promised = self.samples(samples), (self.guarantee, self.ledger)
         runner = NetworkRunner.of(self.task) if self.task.network else None
@@ -84,9 +84,9 @@ class CompiledClaim(Compiled):
 
     def save(self, directory: str | Path, sources: Mapping[str, str] | None = None) -> Path:
         """Write a bundle that holds the task and the network's files too."""
-        from .backends.ir_files import packed
+        from ..backends.ir_files import packed
+        from ..ir.text import print_value
         from .export import save
-        from .ir.text import print_value
 
         network, files = network_copy(self.task.network) if self.task.network else ("", {})
         task = packed(TASK, *print_value(replace(self.task, network=network)))
@@ -95,8 +95,8 @@ class CompiledClaim(Compiled):
 
 def network_copy(path: str) -> tuple[str, dict[str, bytes]]:
     """The network's files under names inside a bundle: that of the model, and all contents."""
-    from .backends.files import read_bytes
-    from .frontends.networks.model_file import network_files
+    from ..backends.files import read_bytes
+    from ..frontends.networks.model_file import network_files
 
     folder = Path(path).parent
     names = {name: PurePath(NETWORK, Path(name).relative_to(folder)).as_posix() for name in network_files(path)}
@@ -110,8 +110,8 @@ class ClaimBundle(Bundle):
     @cached_property
     def task(self) -> Prove:
         """The claim, its network being the copy in the bundle."""
-        from .backends.ir_files import unpacked
-        from .ir.text import parse_value
+        from ..backends.ir_files import unpacked
+        from ..ir.text import parse_value
 
         place = self.stored.directory / TASK
         task = parse_value(*unpacked(place), str(place))
@@ -121,8 +121,8 @@ class ClaimBundle(Bundle):
 
     def answer(self, samples: Any, solver: str = "") -> Answer:
         """The verdict on what a solver returned, as :meth:`CompiledClaim.answer`."""
-        from .backends.network_runner import NetworkRunner
-        from .compiler.claim_answer import claim_answer
+        from ..backends.network_runner import NetworkRunner
+        from ..compiler.claim_answer import claim_answer
 
         stored = self.stored
         found: Samples = self.read(samples)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .ir.errors import InputError
-from .ir.problem import Problem
-from .ir.tasks import Bound, Optimize, Prove
+from ..ir.errors import InputError
+from ..ir.problem import Problem
+from ..ir.tasks import Bound, Optimize, Prove
 
 if TYPE_CHECKING:
-    from .compiler.pipeline import Trace
+    from ..compiler.pipeline import Trace
 
 
 def explain(
@@ -21,7 +21,7 @@ def explain(
     options: Mapping[str, Any] | None = None,
 ) -> str:
     """What compiling does, as text: of a bundle, a spec, or a problem."""
-    from .api import as_task, compile, read
+    from ..api import as_task, compile, read
 
     if isinstance(source, (str, Path)) and Path(source).is_dir():
         from .export import load
@@ -33,9 +33,9 @@ def explain(
 
 def opt(path: str | Path, pipeline: str, output: str | Path | None = None) -> Trace:
     """Run passes over the problem that a file states; write the result in the text form where ``output`` says."""
-    from .api import read
-    from .backends.ir_files import write_ir
-    from .compiler.pipeline import Pipeline
+    from ..api import read
+    from ..backends.ir_files import write_ir
+    from ..compiler.pipeline import Pipeline
 
     task = read(path)
     if not isinstance(task, (Optimize, Prove, Bound)):
@@ -48,6 +48,6 @@ def opt(path: str | Path, pipeline: str, output: str | Path | None = None) -> Tr
 
 def ir_text(problem: Problem) -> str:
     """The text form of a problem (large arrays appear as references)."""
-    from .ir.text import print_ir
+    from ..ir.text import print_ir
 
     return print_ir(problem)[0]
