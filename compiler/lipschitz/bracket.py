@@ -91,6 +91,8 @@ def bracket(question: Question, limits: Limits, effort: Effort, sampler: Any) ->
     gap = (upper - low) / max(upper, NOTHING) if np.isfinite(upper) else np.inf
     reached, closed = gap <= effort.tolerance, gap <= min(effort.tolerance, OPTIMAL)
     told.append(f"{above.nodes} node{'' if above.nodes == 1 else 's'}")
+    if effort.search and not reached and clock.left > max(1.0, 0.1 * (monotonic() - began)):
+        told.append("ended before its time: the certificate is as large as it may become")
     seconds = monotonic() - began
     return Answer(
         "optimal" if closed else "bracketed", "certificate", value, min(low, upper), upper,
