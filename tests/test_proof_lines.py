@@ -199,9 +199,10 @@ def test_the_checker_shares_no_lines_with_the_finder() -> None:
     program = (
         "import sys; from isinglass.ir.linear_proof.relaxation import PROOF_LINES; "
         "import isinglass.ir.certificates.case_tree; [PROOF_LINES.module(key) for key in PROOF_LINES]; "
-        "print(*(f'{name}={m.__file__}' for name, m in sys.modules.items() if name.startswith('isinglass')))"
+        "print(*(f'{name}={m.__file__}' for name, m in sys.modules.items() if name.startswith('isinglass')), sep='\\n')"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    told = done.stdout.splitlines()
     loaded = dict(entry.split("=", 1) for entry in told)
     assert not [name for name in loaded if name.split(".")[1:2] not in ([], ["ir"])]
     own = [file for name, file in loaded.items() if ".linear_proof." in name or ".proof_lines." in name]

@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ("ir", "frontends", "compiler", "backends")
+LAYERS = ("ir", "frontends", "compiler", "backends", "facade")
 IMPORT_ALL = """
 import importlib, isinglass, pathlib, pkgutil, sys
 root = pathlib.Path(isinglass.__file__).parent
