@@ -14,8 +14,6 @@ from .nodes import Node
 CLOSE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-6}
 """How far, relatively, the checker may exceed a bound before its multipliers are repaired."""
 STEP, TRIES = 8.0, 10
-REACHES = (1e20, 1e15, 1e10)
-"""Where units' arguments cancel out, large T only enlarge what rounding left of them: then the most T X^2 / d."""
 
 
 class Judge:
@@ -25,7 +23,6 @@ class Judge:
         self.form, self.norm = form, norm
         self.leaves = Leaves(form, functional, norm)
         self.dual = Dual.of(form, functional, norm)
-        self.unit = 1 / max(float(np.abs(form.inputs).max(initial=0.0)) ** 2, 1e-100)
 
     def judge(self, node: Node, fixed: FloatArray) -> None:
         """The checker's bound of a node under ``fixed`` [F], with the node's numbers repaired where that helps."""
