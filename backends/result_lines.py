@@ -18,7 +18,7 @@ NEEDED = {"network", "property", "verdict"}
 
 
 class ResultLines:
-    """A file opened for adding lines. ``lines``: what it held already.
+    """A file opened for adding lines. ``lines``: what it held already; ``added``: how many have been written since.
 
     A last line that was cut off is removed; one that is whole but lacks its line end gets it. Each line reaches the
     disk in one write before the next begins. Raises :class:`InputError` where the file holds anything else, can't be
@@ -26,7 +26,7 @@ class ResultLines:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path, self.added = Path(path), 0
         try:
             self._file: BinaryIO = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed in __exit__
         except OSError as error:
@@ -71,6 +71,7 @@ class ResultLines:
         try:
             while data:
                 data = data[self._file.write(data) :]
+            self.added += 1  # before the disk is waited for: an interrupt may come then
         except OSError as error:
             raise InputError(f"{self.path}: writing failed ({error.strerror})") from error
         with suppress(OSError):  # pipes and devices have no disk to wait for

@@ -179,9 +179,10 @@ def verify_batch(options: dict[str, Any]) -> None:
                     found.append(line)
                     tell(line)
         except KeyboardInterrupt:
-            left = len(work.instances) - len(found)
+            count = len(work.done) + results.added if results else len(found)
+            left = len(work.instances) - count
             kept = f"; the same command goes on with the {left} that are left" if to_file else ""
-            click.echo(f"interrupted after {len(found)} of {len(work.instances)} instances{kept}", err=True)
+            click.echo(f"interrupted after {count} of {len(work.instances)} instances{kept}", err=True)
             click.get_current_context().exit(3)
     print_table(found, len(work.done), not to_file)
     click.get_current_context().exit(batch.exit_code(found))
